@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// Names from the hardware database of udev. A lookup matches a modalias against thousands of
+// patterns, so answers are kept per distinct device; a machine has few of those.
+
+#include "host/host.h"
+#include "host/internal.h"
+
+#include "base/text.h"
+
+#include <libudev.h>
+#include <search.h>
+#include <string.h>
+
+struct known {
+	uint64_t ids;
+	uint64_t subsystem_and_class;
+	const char *vendor, *device, *class_name;
+};
+
+struct host_names {
+	struct udev *udev;
+	struct udev_hwdb *hwdb; /* NULL: no database on this machine */
+	void *known;            /* of tsearch(3) */
+};
+
+static int by_ids(const void *a, const void *b)
+{
+	const struct known *left = a, *right = b;
+
+	if (left->ids != right->ids)
+		return left->ids < right->ids ? -1 : 1;
+	return (left->subsystem_and_class > right->subsystem_and_class) -
+	       (left->subsystem_and_class < right->subsystem_and_class);
+}
+
+static struct host_names *names_of(struct host *host)
+{
+	if (!host->names) {
+		host->names = arena_alloc(&host->arena, sizeof(*host->names));
+		host->names->udev = udev_new();
+		if (host->names->udev)
+			host->names->hwdb = udev_hwdb_new(host->names->udev);
+	}
+	return host->names;
+}
+
+static void keep(void *known)
+{
+	(void)known; /* lives in the arena */
+}
+
+void host_names_close(struct host_names *names)
+{
+	if (!names)
+		return;
+	udev_hwdb_unref(names->hwdb);
+	udev_unref(names->udev);
+	tdestroy(names->known, keep);
+}
+
+static void look_up(struct host *host, const struct pci_function *f, struct known *ret)
+{
+	struct udev_list_entry *entry;
+	const char *class_name = NULL, *sub_class = NULL;
+	const char *modalias =
+		arena_printf(&host->arena, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X", f->vendor,
+			     f->device, f->subsystem_vendor, f->subsystem_device,
+			     f->class_code >> 16, f->class_code >> 8 & 0xff, f->class_code & 0xff);
+
+	if (!host->names->hwdb)
+		return;
+	udev_list_entry_foreach(entry,
+				udev_hwdb_get_properties_list_entry(host->names->hwdb, modalias, 0))
+	{
+		const char *name = udev_list_entry_get_name(entry);
+		const char *value = udev_list_entry_get_value(entry);
+
+		if (str_eq(name, "ID_VENDOR_FROM_DATABASE"))
+			ret->vendor = arena_strdup(&host->arena, value);
+		else if (str_eq(name, "ID_MODEL_FROM_DATABASE"))
+			ret->device = arena_strdup(&host->arena, value);
+		else if (str_eq(name, "ID_PCI_CLASS_FROM_DATABASE"))
+			class_name = arena_strdup(&host->arena, value);
+		else if (str_eq(name, "ID_PCI_SUBCLASS_FROM_DATABASE"))
+			sub_class = arena_strdup(&host->arena, value);
+	}
+	ret->class_name = sub_class ? sub_class : class_name;
+}
+
+static const struct known *name_of(struct host *host, const struct pci_function *f)
+{
+	struct host_names *names = names_of(host);
+	const struct known key = {
+		.ids = (uint64_t)f->vendor << 16 | f->device,
+		.subsystem_and_class = (uint64_t)f->subsystem_vendor << 48 |
+				       (uint64_t)f->subsystem_device << 32 | f->class_code,
+	};
+	static const struct known unnamed;
+
+	if (f->error)
+		return &unnamed;
+	void *node = tfind(&key, &names->known, by_ids);
+	if (node)
+		return *(struct known **)node;
+	struct known *known = arena_memdup(&host->arena, &key, sizeof(key));
+	look_up(host, f, known);
+	tsearch(known, &names->known, by_ids); /* out of memory: looked up again next time */
+	return known;
+}
+
+const char *host_device_name(struct host *host, const struct pci_function *f)
+{
+	return name_of(host, f)->device;
+}
+
+const char *host_vendor_name(struct host *host, const struct pci_function *f)
+{
+	return name_of(host, f)->vendor;
+}
+
+const char *host_class_name(struct host *host, const struct pci_function *f)
+{
+	return name_of(host, f)->class_name;
+}

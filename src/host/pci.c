@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// The PCI functions of a host.
+//
+// `uevent` has driver, class, ids and subsystem in one file that costs the kernel no access to the
+// device; the link in sys/bus/pci/devices gives the real path and with it the bridges above; the
+// link iommu_group gives the group. Nothing else is read for a listing. The keys of uevent are
+// those of pci_uevent() in drivers/pci/pci-driver.c.
+
+#include "base/text.h"
+#include "host/host.h"
+#include "host/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES "sys/bus/pci/devices"
+
+void host_init(struct host *host, struct root *root)
+{
+	*host = (struct host){ .root = root };
+}
+
+void host_done(struct host *host)
+{
+	host_names_close(host->names);
+	root_close(host->root);
+	arena_free(&host->arena);
+	*host = (struct host){ 0 };
+}
+
+int pci_address_compare(struct pci_address a, struct pci_address b)
+{
+	if (a.domain != b.domain)
+		return a.domain < b.domain ? -1 : 1;
+	if (a.bus != b.bus)
+		return a.bus < b.bus ? -1 : 1;
+	if (a.device != b.device)
+		return a.device < b.device ? -1 : 1;
+	return (a.function > b.function) - (a.function < b.function);
+}
+
+bool pci_same_slot(struct pci_address a, struct pci_address b)
+{
+	a.function = b.function = 0;
+	return pci_address_compare(a, b) == 0;
+}
+
+void pci_address_format(struct pci_address address, char text[PCI_ADDRESS_MAX])
+{
+	snprintf(text, PCI_ADDRESS_MAX, "%04x:%02x:%02x.%x", address.domain, address.bus,
+		 address.device & 0x1fu, address.function & 7u);
+}
+
+bool pci_address_parse(const char *text, struct pci_address *ret)
+{
+	uint64_t domain, bus, device, function;
+	size_t n = text_hex_prefix(text, 8, &domain);
+
+	if (n < 4 || text[n] != ':')
+		return false;
+	text += n + 1;
+	if (text_hex_prefix(text, 2, &bus) != 2 || text[2] != ':')
+		return false;
+	text += 3;
+	if (text_hex_prefix(text, 2, &device) != 2 || text[2] != '.' || device > 0x1f)
+		return false;
+	text += 3;
+	if (text_hex_prefix(text, 1, &function) != 1 || text[1] != '\0' || function > 7)
+		return false;
+	*ret = (struct pci_address){ (uint32_t)domain, (uint8_t)bus, (uint8_t)device,
+				     (uint8_t)function };
+	return true;
+}
+
+bool pci_is_display(const struct pci_function *f)
+{
+	return f->error == 0 && pci_base_class(f) == 0x03;
+}
+
+bool pci_is_bridge(const struct pci_function *f)
+{
+	return f->error == 0 && pci_base_class(f) == 0x06;
+}
+
+/* ---- uevent ---- */
+
+/* "10DE:1C82" */
+static bool parse_pair(const char *text, uint16_t *ret_first, uint16_t *ret_second)
+{
+	uint64_t first, second;
+
+	if (text_hex_prefix(text, 4, &first) != 4 || text[4] != ':' ||
+	    text_hex_prefix(text + 5, 4, &second) != 4 || text[9])
+		return false;
+	*ret_first = (uint16_t)first;
+	*ret_second = (uint16_t)second;
+	return true;
+}
+
+/* The value of @key at the start of @line, or NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(line, key, n) == 0 && line[n] == '=' ? line + n + 1 : NULL;
+}
+
+/* 0, or -EBADMSG when it does not say what every PCI function's says. */
+int pci_parse_uevent(struct arena *a, struct bytes uevent, struct pci_function *f)
+{
+	const char *rest = uevent.data, *start, *value;
+	bool has_class = false, has_id = false;
+	uint64_t class_code;
+	size_t n;
+
+	f->driver = (struct fact_text){ .error = -ENOENT };
+	while (text_next_line(&rest, &start, &n)) {
+		const char *line = arena_strndup(a, start, n);
+
+		if ((value = value_of(line, "DRIVER")) && *value)
+			f->driver = (struct fact_text){ .value = value };
+		else if ((value = value_of(line, "PCI_CLASS"))) {
+			has_class = text_number(value, 16, 0xffffff, &class_code) == 0;
+			f->class_code = has_class ? (uint32_t)class_code : 0;
+		} else if ((value = value_of(line, "PCI_ID")))
+			has_id = parse_pair(value, &f->vendor, &f->device);
+		else if ((value = value_of(line, "PCI_SUBSYS_ID")) &&
+			 !parse_pair(value, &f->subsystem_vendor, &f->subsystem_device))
+			return -EBADMSG;
+	}
+	return has_class && has_id ? 0 : -EBADMSG;
+}
+
+static void read_identity(struct host *host, struct pci_function *f)
+{
+	struct bytes uevent;
+	int error = root_read(host->root, &host->arena, host_path(host, f, "uevent"), &uevent);
+
+	if (error == 0)
+		error = pci_parse_uevent(&host->arena, uevent, f);
+	if (error == 0)
+		return;
+	f->error = error;
+	f->driver = (struct fact_text){ .error = error };
+	f->vendor = f->device = f->subsystem_vendor = f->subsystem_device = 0;
+	f->class_code = 0;
+}
+
+static void read_group(struct host *host, struct pci_function *f)
+{
+	const char *target;
+	struct fact_number *group = &f->iommu_group;
+
+	group->error =
+		root_link(host->root, &host->arena, host_path(host, f, "iommu_group"), &target);
+	if (group->error)
+		return;
+	const char *slash = strrchr(target, '/');
+	if (text_number(slash ? slash + 1 : target, 10, INT32_MAX, &group->value) < 0)
+		group->error = -EBADMSG;
+}
+
+/* ---- the list ---- */
+
+/* Whether @f disappeared after its directory was listed: its link is gone as well. */
+static bool has_vanished(struct host *host, const char *link)
+{
+	const char *target;
+
+	return root_link(host->root, &host->arena, link, &target) == -ENOENT;
+}
+
+/* False when there is no such function (any more). */
+static bool read_function(struct host *host, const char *name, struct pci_function *f)
+{
+	const char *link = arena_printf(&host->arena, DEVICES "/%s", name);
+
+	*f = (struct pci_function){ .name = name };
+	if (!pci_address_parse(name, &f->address))
+		return false;
+	int error = root_follow(host->root, &host->arena, link, &f->path);
+	if (error == -ENOENT)
+		return false;
+	/* not knowing its real path costs only the bridges above it */
+	if (error < 0)
+		f->path = link;
+	read_identity(host, f);
+	if (f->error && f->error != -EBADMSG && has_vanished(host, link))
+		return false;
+	read_group(host, f);
+	return true;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	return pci_address_compare(((const struct pci_function *)a)->address,
+				   ((const struct pci_function *)b)->address);
+}
+
+/*
+ * The parent is the directory above, when that is a function too. Its path is a prefix of ours, so
+ * following parents ends, whatever links a tree of unknown origin has.
+ */
+static void find_parent(struct host *host, struct pci_function *f)
+{
+	const char *end = strrchr(f->path, '/'), *start = end;
+	struct pci_address address;
+
+	if (!end)
+		return;
+	while (start > f->path && start[-1] != '/')
+		start--;
+	const char *name = arena_strndup(&host->arena, start, (size_t)(end - start));
+	if (!pci_address_parse(name, &address))
+		return;
+	struct pci_function *parent = host_find(host, address);
+	if (parent && strncmp(parent->path, f->path, (size_t)(end - f->path)) == 0 &&
+	    parent->path[end - f->path] == '\0')
+		f->parent = parent;
+}
+
+int host_read_pci(struct host *host, struct err *e)
+{
+	struct names names;
+	int error = root_list(host->root, &host->arena, DEVICES, &names);
+
+	if (error == -ENOENT)
+		return err_fail(e, error, "no %s here: not the root of a Linux host, or no PCI bus",
+				DEVICES);
+	if (error < 0)
+		return err_io(e, error, "listing %s", DEVICES);
+	host->functions = arena_array(&host->arena, names.n, sizeof(*host->functions));
+	host->n_functions = 0;
+	for (size_t i = 0; i < names.n; i++)
+		host->n_functions +=
+			read_function(host, names.name[i], &host->functions[host->n_functions]);
+	if (host->n_functions > 1)
+		qsort(host->functions, host->n_functions, sizeof(*host->functions), by_address);
+	for (size_t i = 0; i < host->n_functions; i++)
+		find_parent(host, &host->functions[i]);
+	return 0;
+}
+
+struct pci_function *host_find(const struct host *host, struct pci_address address)
+{
+	const struct pci_function key = { .address = address };
+
+	if (host->n_functions == 0)
+		return NULL;
+	return bsearch(&key, host->functions, host->n_functions, sizeof(key), by_address);
+}
