@@ -82,6 +82,16 @@ char *arena_strndup(struct arena *a, const char *text, size_t n)
 	return arena_memdup(a, text, strnlen(text, n));
 }
 
+char *arena_concat(struct arena *a, const char *first, const char *second)
+{
+	size_t n_first = strlen(first), n_second = strlen(second);
+	char *text = arena_alloc(a, n_first + n_second + 1);
+
+	memcpy(text, first, n_first);
+	memcpy(text + n_first, second, n_second);
+	return text;
+}
+
 char *arena_strdup(struct arena *a, const char *text)
 {
 	return arena_memdup(a, text, strlen(text));
@@ -89,14 +99,24 @@ char *arena_strdup(struct arena *a, const char *text)
 
 char *arena_vprintf(struct arena *a, const char *format, va_list args)
 {
+	struct arena_block *block = a->newest;
+	size_t room = block ? block->size - block->used : 0;
+	char *text = block ? (char *)block->memory + block->used : NULL;
 	va_list again;
 
+	/* most texts fit into what is left of the block, and are formatted only once */
 	va_copy(again, args);
-	int n = vsnprintf(NULL, 0, format, args);
+	int n = vsnprintf(text, room, format, args);
 	if (n < 0)
 		out_of_memory();
-	char *text = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(text, (size_t)n + 1, format, again);
+	if ((size_t)n < room) {
+		arena_alloc(a, (size_t)n + 1);
+	} else {
+		if (room > 0)
+			memset(text, 0, room);
+		text = arena_alloc(a, (size_t)n + 1);
+		vsnprintf(text, (size_t)n + 1, format, again);
+	}
 	va_end(again);
 	return text;
 }

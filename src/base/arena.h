@@ -26,6 +26,8 @@ void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t count, size_t size);
 char *arena_strdup(struct arena *a, const char *text);
 char *arena_strndup(struct arena *a, const char *text, size_t n);
+/* One after the other: for paths, which are many. */
+char *arena_concat(struct arena *a, const char *first, const char *second);
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
 char *arena_vprintf(struct arena *a, const char *format, va_list args);
 /* A copy of @n bytes followed by a NUL that is not counted. */

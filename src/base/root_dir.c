@@ -24,6 +24,9 @@
 struct root_dir {
 	struct root root;
 	int fd;
+	/* the directory looked into last, as an O_PATH descriptor; -1: none */
+	int recent;
+	char recent_path[PATH_MAX];
 };
 
 static int open_in(const struct root_dir *dir, const char *path, int flags, mode_t mode)
@@ -98,16 +101,67 @@ static int read_long(int fd, const char *start, size_t have, size_t max, char **
 	return 0;
 }
 
+/* Whoever changes the tree must not meet a directory that was there before. */
+static void forget_recent(struct root_dir *dir)
+{
+	if (dir->recent >= 0)
+		close(dir->recent);
+	dir->recent = -1;
+}
+
+/*
+ * Facts are read several per directory. Looking up the last name only is safe without openat2(), as
+ * long as it is no link. Returns -ENOENT when @path has no directory or the directory is not there.
+ */
+static int recent_directory(struct root_dir *dir, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	if (n == 0 || n >= sizeof(dir->recent_path))
+		return -ENOENT;
+	*ret_name = slash + 1;
+	if (dir->recent >= 0 && strncmp(dir->recent_path, path, n) == 0 && !dir->recent_path[n])
+		return dir->recent;
+	forget_recent(dir);
+	memcpy(dir->recent_path, path, n);
+	dir->recent_path[n] = '\0';
+	dir->recent = open_in(dir, dir->recent_path, O_PATH | O_DIRECTORY, 0);
+	return dir->recent;
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* A descriptor to read @path with, or a negative errno. */
+static int open_to_read(struct root_dir *dir, const char *path)
+{
+	/* O_NONBLOCK: a FIFO in a tree that somebody sent must not hang the reader */
+	const int flags = O_RDONLY | O_NOCTTY | O_NONBLOCK;
+	const char *name;
+
+	if (!dir->root.live) {
+		int parent = recent_directory(dir, path, &name);
+		if (parent >= 0 && *name && !is_dots(name)) {
+			int fd = openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC);
+			if (fd >= 0)
+				return fd;
+		}
+	}
+	/* a link, or a failure whose reason counts */
+	return open_in(dir, path, flags, 0);
+}
+
 static int dir_read(struct root *r, struct arena *a, const char *path, size_t max_bytes,
 		    struct bytes *ret)
 {
-	const struct root_dir *dir = (const struct root_dir *)r;
 	/* one page holds every sysfs attribute; a short read is its end */
 	char page[4096];
 	ssize_t n;
 
-	/* O_NONBLOCK: a FIFO in a tree that somebody sent must not hang the reader */
-	CLEANUP_CLOSE int fd = open_in(dir, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+	CLEANUP_CLOSE int fd = open_to_read((struct root_dir *)r, path);
 	if (fd < 0)
 		return fd;
 	do
@@ -133,24 +187,36 @@ static int dir_read(struct root *r, struct arena *a, const char *path, size_t ma
 	return 0;
 }
 
-/* Without RESOLVE_IN_ROOT readlinkat() would follow links in the directories of @path. */
+/* readlinkat() follows links in the directories of @path, so these are opened first. */
+static ssize_t read_link(struct root_dir *dir, const char *path, char *target, size_t size)
+{
+	const char *name;
+
+	if (dir->root.live)
+		return readlinkat(dir->fd, path, target, size);
+	int parent = recent_directory(dir, path, &name);
+	if (parent >= 0 && *name && !is_dots(name)) {
+		ssize_t n = readlinkat(parent, name, target, size);
+		if (n >= 0)
+			return n;
+	}
+	CLEANUP_CLOSE int fd = open_in(dir, path, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0) {
+		errno = -fd;
+		return -1;
+	}
+	ssize_t n = readlinkat(fd, "", target, size);
+	/* what readlinkat says of a descriptor that is no link */
+	if (n < 0 && errno == ENOENT)
+		errno = EINVAL;
+	return n;
+}
+
 static int dir_link(struct root *r, struct arena *a, const char *path, const char **ret_target)
 {
-	const struct root_dir *dir = (const struct root_dir *)r;
 	char target[PATH_MAX];
-	ssize_t n;
+	ssize_t n = read_link((struct root_dir *)r, path, target, sizeof(target));
 
-	if (dir->root.live) {
-		n = readlinkat(dir->fd, path, target, sizeof(target));
-	} else {
-		CLEANUP_CLOSE int fd = open_in(dir, path, O_PATH | O_NOFOLLOW, 0);
-		if (fd < 0)
-			return fd;
-		n = readlinkat(fd, "", target, sizeof(target));
-		/* what readlinkat says of a descriptor that is no link */
-		if (n < 0 && errno == ENOENT)
-			return -EINVAL;
-	}
 	if (n < 0)
 		return -errno;
 	if ((size_t)n == sizeof(target))
@@ -209,9 +275,10 @@ static int dir_list(struct root *r, struct arena *a, const char *path, struct na
 
 static int dir_write(struct root *r, const char *path, const void *data, size_t n)
 {
-	const struct root_dir *dir = (const struct root_dir *)r;
+	struct root_dir *dir = (struct root_dir *)r;
 	ssize_t done;
 
+	forget_recent(dir);
 	CLEANUP_CLOSE int fd = open_in(dir, path, O_WRONLY | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
@@ -225,11 +292,12 @@ static int dir_write(struct root *r, const char *path, const void *data, size_t 
 }
 
 /* Splits @path; the descriptor of its directory, or a negative errno. */
-static int open_parent(const struct root_dir *dir, const char *path, const char **ret_name)
+static int open_parent(struct root_dir *dir, const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
 	char parent[PATH_MAX];
 
+	forget_recent(dir);
 	*ret_name = slash ? slash + 1 : path;
 	if ((size_t)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 0,
 			     path) >= sizeof(parent))
@@ -262,7 +330,7 @@ static int replace_at(int parent, const char *name, const void *data, size_t n, 
 static int dir_replace(struct root *r, const char *path, const void *data, size_t n, mode_t mode)
 {
 	const char *name;
-	CLEANUP_CLOSE int parent = open_parent((const struct root_dir *)r, path, &name);
+	CLEANUP_CLOSE int parent = open_parent((struct root_dir *)r, path, &name);
 
 	return parent < 0 ? parent : replace_at(parent, name, data, n, mode);
 }
@@ -270,7 +338,7 @@ static int dir_replace(struct root *r, const char *path, const void *data, size_
 static int dir_remove(struct root *r, const char *path)
 {
 	const char *name;
-	CLEANUP_CLOSE int parent = open_parent((const struct root_dir *)r, path, &name);
+	CLEANUP_CLOSE int parent = open_parent((struct root_dir *)r, path, &name);
 
 	if (parent < 0)
 		return parent;
@@ -284,7 +352,7 @@ static int dir_remove(struct root *r, const char *path)
 static int dir_mkdir(struct root *r, const char *path, mode_t mode)
 {
 	const char *name;
-	CLEANUP_CLOSE int parent = open_parent((const struct root_dir *)r, path, &name);
+	CLEANUP_CLOSE int parent = open_parent((struct root_dir *)r, path, &name);
 
 	if (parent < 0)
 		return parent;
@@ -308,8 +376,11 @@ static int dir_lock(struct root *r, const char *path, int *ret_fd)
 
 static void dir_close(struct root *r)
 {
-	close(((struct root_dir *)r)->fd);
-	free(r);
+	struct root_dir *dir = (struct root_dir *)r;
+
+	forget_recent(dir);
+	close(dir->fd);
+	free(dir);
 }
 
 static const struct root_ops dir_ops = {
@@ -331,6 +402,7 @@ int root_dir_open(const char *path, bool live, struct root **ret, struct err *e)
 	if (!dir)
 		return err_io(e, -ENOMEM, "opening root %s", path);
 	dir->root = (struct root){ .ops = &dir_ops, .live = live };
+	dir->recent = -1;
 	dir->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir->fd < 0) {
 		int error = -errno;

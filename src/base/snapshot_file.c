@@ -5,6 +5,7 @@
 // that is absolute or has ".." refuses the whole archive, and links are text that is never followed
 // on this machine.
 
+#include "base/dl.h"
 #include "base/snapshot_store.h"
 #include "base/text.h"
 
@@ -17,6 +18,52 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+
+#define LIBRARY "libarchive.so.13"
+
+/* clang-format off */
+#define SYMBOLS(X) \
+	X(archive_entry_filetype) \
+	X(archive_entry_free) \
+	X(archive_entry_hardlink) \
+	X(archive_entry_new) \
+	X(archive_entry_pathname) \
+	X(archive_entry_set_filetype) \
+	X(archive_entry_set_mtime) \
+	X(archive_entry_set_pathname) \
+	X(archive_entry_set_perm) \
+	X(archive_entry_set_size) \
+	X(archive_entry_set_symlink) \
+	X(archive_entry_size) \
+	X(archive_entry_symlink) \
+	X(archive_error_string) \
+	X(archive_read_data) \
+	X(archive_read_free) \
+	X(archive_read_new) \
+	X(archive_read_next_header) \
+	X(archive_read_open_filename) \
+	X(archive_read_support_filter_gzip) \
+	X(archive_read_support_filter_xz) \
+	X(archive_read_support_filter_zstd) \
+	X(archive_read_support_format_tar) \
+	X(archive_write_add_filter_gzip) \
+	X(archive_write_add_filter_xz) \
+	X(archive_write_add_filter_zstd) \
+	X(archive_write_close) \
+	X(archive_write_data) \
+	X(archive_write_free) \
+	X(archive_write_header) \
+	X(archive_write_new) \
+	X(archive_write_open_fd) \
+	X(archive_write_set_format_pax_restricted)
+
+static struct {
+	SYMBOLS(DL_POINTER)
+} la;
+
+#define ROW(symbol) DL_ROW(la, symbol)
+static const struct dl_symbol symbols[] = { SYMBOLS(ROW) };
+/* clang-format on */
 
 #define FORMAT_NAME "passthru-snapshot"
 #define FORMAT_VERSION 1
@@ -147,7 +194,7 @@ static const char *inner_path(const char *path)
 
 static int archive_failed(struct archive *archive, struct err *e)
 {
-	const char *text = archive_error_string(archive);
+	const char *text = la.archive_error_string(archive);
 
 	return err_fail(e, -EBADMSG, "%s", text ? text : "not an archive");
 }
@@ -156,7 +203,7 @@ static int load_file(struct snapshot *s, struct archive *archive, struct archive
 		     const char *path, size_t *total, struct err *e)
 {
 	/* the archive's word on the size is not trusted, only what it delivers within the bound */
-	int64_t claimed = archive_entry_size(entry);
+	int64_t claimed = la.archive_entry_size(entry);
 	size_t have = 0;
 
 	if (claimed < 0 || (uint64_t)claimed > SNAPSHOT_MAX_FILE_BYTES)
@@ -167,7 +214,7 @@ static int load_file(struct snapshot *s, struct archive *archive, struct archive
 		return err_fail(e, -EFBIG, "more than %zu bytes", SNAPSHOT_MAX_BYTES);
 	char *data = arena_alloc(&s->arena, (size_t)claimed + 1);
 	while (have < (size_t)claimed) {
-		la_ssize_t n = archive_read_data(archive, data + have, (size_t)claimed - have);
+		la_ssize_t n = la.archive_read_data(archive, data + have, (size_t)claimed - have);
 		if (n < 0)
 			return archive_failed(archive, e);
 		if (n == 0)
@@ -183,21 +230,21 @@ static int load_file(struct snapshot *s, struct archive *archive, struct archive
 static int load_entry(struct snapshot *s, struct archive *archive, struct archive_entry *entry,
 		      size_t *total, struct err *e)
 {
-	const char *name = archive_entry_pathname(entry);
+	const char *name = la.archive_entry_pathname(entry);
 	const char *path = inner_path(name);
 
 	if (!path)
 		return err_fail(e, -EBADMSG, "entry %s leads out of the snapshot",
 				name ? name : "without a name");
-	if (archive_entry_hardlink(entry))
+	if (la.archive_entry_hardlink(entry))
 		return err_fail(e, -EBADMSG, "entry %s is a hard link", path);
-	switch (archive_entry_filetype(entry)) {
+	switch (la.archive_entry_filetype(entry)) {
 	case AE_IFDIR:
 		return 0;
 	case AE_IFREG:
 		return load_file(s, archive, entry, path, total, e);
 	case AE_IFLNK: {
-		const char *target = archive_entry_symlink(entry);
+		const char *target = la.archive_entry_symlink(entry);
 		if (!target)
 			return err_fail(e, -EBADMSG, "entry %s is a link without a target", path);
 		struct snapshot_entry *stored = snapshot_entry(s, path);
@@ -216,7 +263,7 @@ static int load_entries(struct snapshot *s, struct archive *archive, struct err 
 	size_t total = 0;
 
 	for (size_t n = 0; n < SNAPSHOT_MAX_ENTRIES; n++) {
-		int status = archive_read_next_header(archive, &entry);
+		int status = la.archive_read_next_header(archive, &entry);
 		if (status == ARCHIVE_EOF)
 			return 0;
 		if (status != ARCHIVE_OK)
@@ -230,16 +277,19 @@ static int load_entries(struct snapshot *s, struct archive *archive, struct err 
 
 int snapshot_load(struct snapshot *s, const char *path, struct err *e)
 {
-	struct archive *archive = archive_read_new();
+	int error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), e);
 
-	archive_read_support_format_tar(archive);
-	archive_read_support_filter_gzip(archive);
-	archive_read_support_filter_xz(archive);
-	archive_read_support_filter_zstd(archive);
-	int error = archive_read_open_filename(archive, path, 64 * 1024) == ARCHIVE_OK
-			    ? load_entries(s, archive, e)
-			    : archive_failed(archive, e);
-	archive_read_free(archive);
+	if (error < 0)
+		return error;
+	struct archive *archive = la.archive_read_new();
+	la.archive_read_support_format_tar(archive);
+	la.archive_read_support_filter_gzip(archive);
+	la.archive_read_support_filter_xz(archive);
+	la.archive_read_support_filter_zstd(archive);
+	error = la.archive_read_open_filename(archive, path, 64 * 1024) == ARCHIVE_OK
+			? load_entries(s, archive, e)
+			: archive_failed(archive, e);
+	la.archive_read_free(archive);
 	if (error < 0)
 		return error;
 
@@ -262,19 +312,20 @@ struct save_walk {
 static void save_entry(struct save_walk *save, const char *path, const void *data, size_t n,
 		       const char *target)
 {
-	struct archive_entry *entry = archive_entry_new();
+	struct archive_entry *entry = la.archive_entry_new();
 
-	archive_entry_set_pathname(entry, path);
-	archive_entry_set_perm(entry, target ? 0777 : 0644);
-	archive_entry_set_filetype(entry, target ? AE_IFLNK : AE_IFREG);
-	archive_entry_set_mtime(entry, save->now, 0);
+	la.archive_entry_set_pathname(entry, path);
+	la.archive_entry_set_perm(entry, target ? 0777 : 0644);
+	la.archive_entry_set_filetype(entry, target ? AE_IFLNK : AE_IFREG);
+	la.archive_entry_set_mtime(entry, save->now, 0);
 	if (target)
-		archive_entry_set_symlink(entry, target);
-	archive_entry_set_size(entry, target ? 0 : (la_int64_t)n);
-	save->status = archive_write_header(save->archive, entry);
-	if (save->status == ARCHIVE_OK && n > 0 && archive_write_data(save->archive, data, n) < 0)
+		la.archive_entry_set_symlink(entry, target);
+	la.archive_entry_set_size(entry, target ? 0 : (la_int64_t)n);
+	save->status = la.archive_write_header(save->archive, entry);
+	if (save->status == ARCHIVE_OK && n > 0 &&
+	    la.archive_write_data(save->archive, data, n) < 0)
 		save->status = ARCHIVE_FATAL;
-	archive_entry_free(entry);
+	la.archive_entry_free(entry);
 }
 
 static void save_recorded(const void *node, VISIT visit, void *closure)
@@ -302,36 +353,36 @@ static void set_filter(struct archive *archive, const char *path)
 	const char *dot = strrchr(path, '.');
 
 	if (dot && str_eq(dot, ".xz"))
-		archive_write_add_filter_xz(archive);
+		la.archive_write_add_filter_xz(archive);
 	else if (dot && str_eq(dot, ".zst"))
-		archive_write_add_filter_zstd(archive);
+		la.archive_write_add_filter_zstd(archive);
 	else if (!dot || !str_eq(dot, ".tar"))
-		archive_write_add_filter_gzip(archive);
+		la.archive_write_add_filter_gzip(archive);
 }
 
 static int write_archive(struct snapshot *s, int fd, const char *path, struct snapshot_size *ret,
 			 struct err *e)
 {
-	struct save_walk save = { .archive = archive_write_new(), .now = time(NULL) };
+	struct save_walk save = { .archive = la.archive_write_new(), .now = time(NULL) };
 	json_t *manifest = snapshot_manifest(s);
 	CLEANUP_FREE char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
 
 	json_decref(manifest);
-	archive_write_set_format_pax_restricted(save.archive);
+	la.archive_write_set_format_pax_restricted(save.archive);
 	set_filter(save.archive, path);
-	save.status = archive_write_open_fd(save.archive, fd);
+	save.status = la.archive_write_open_fd(save.archive, fd);
 	if (save.status == ARCHIVE_OK)
 		save_entry(&save, SNAPSHOT_MANIFEST, text, text ? strlen(text) : 0, NULL);
 	twalk_r(s->entries, save_recorded, &save);
 	if (save.status == ARCHIVE_OK)
-		save.status = archive_write_close(save.archive);
+		save.status = la.archive_write_close(save.archive);
 
 	int error = 0;
 	if (!text || save.status != ARCHIVE_OK) {
-		const char *why = archive_error_string(save.archive);
+		const char *why = la.archive_error_string(save.archive);
 		error = err_fail(e, -EIO, "writing %s: %s", path, why ? why : "out of memory");
 	}
-	archive_write_free(save.archive);
+	la.archive_write_free(save.archive);
 	*ret = save.size;
 	return error;
 }
@@ -339,13 +390,16 @@ static int write_archive(struct snapshot *s, int fd, const char *path, struct sn
 int snapshot_save(struct root *recorder, const char *path, struct snapshot_size *ret, struct err *e)
 {
 	CLEANUP_FREE char *temporary = NULL;
+	int error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), e);
 
+	if (error < 0)
+		return error;
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return err_io(e, -ENOMEM, "writing %s", path);
 	CLEANUP_CLOSE int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
 		return err_io(e, -errno, "creating %s", temporary);
-	int error = write_archive((struct snapshot *)recorder, fd, path, ret, e);
+	error = write_archive((struct snapshot *)recorder, fd, path, ret, e);
 	if (error == 0 && (fsync(fd) < 0 || rename(temporary, path) < 0))
 		error = err_io(e, -errno, "writing %s", path);
 	if (error < 0)

@@ -10,13 +10,22 @@
 
 static int look(struct host *host, struct handover_function *f, struct err *e)
 {
+	const char *driver, *override;
 	int error = sysfs_driver(host, f->function, &f->driver_before, e);
 
 	if (error < 0)
 		return error;
 	f->driver_after = f->driver_before;
 	f->state = HANDOVER_UNTOUCHED;
-	return sysfs_override(host, f->function, &f->override_before, e);
+	error = sysfs_override(host, f->function, &f->override_before, e);
+	if (error < 0 || !journal_recall(host, f->function, &driver, &override))
+		return error;
+	/* a run that was killed left its marks: what it found is what was there before */
+	if (f->override_before && str_eq(f->override_before, VFIO_PCI))
+		f->override_before = override;
+	if (!f->driver_before)
+		f->driver_before = driver;
+	return 0;
 }
 
 static bool is_there_already(const struct handover_function *f)
@@ -27,11 +36,10 @@ static bool is_there_already(const struct handover_function *f)
 /* Round one. From here on the function counts as changed. */
 static int claim(struct host *host, struct handover_function *f, struct err *e)
 {
+	f->state = HANDOVER_DONE;
 	int error = journal_record(host, f, e);
-
 	if (error < 0)
 		return error;
-	f->state = HANDOVER_DONE;
 	return sysfs_set_override(host, f->function, VFIO_PCI, e);
 }
 

@@ -77,6 +77,6 @@ bool journal_recall(struct host *host, const struct pci_function *f, const char 
 
 void journal_forget(struct host *host, const struct pci_function *f)
 {
-	/* what is left behind is a record of a function that is not with vfio-pci: ignored later */
+	/* one that stays behind counts only for a function that bears the marks of a handover */
 	(void)!root_remove(host->root, record_path(host, f));
 }

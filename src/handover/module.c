@@ -3,12 +3,35 @@
 // hold as with modprobe. Only the running host can load modules; elsewhere the driver is there or
 // it is not.
 
+#include "base/dl.h"
 #include "base/text.h"
 #include "handover/internal.h"
 
 #include <errno.h>
 #include <libkmod.h>
 #include <stdio.h>
+
+#define LIBRARY "libkmod.so.2"
+
+/* clang-format off */
+#define SYMBOLS(X) \
+	X(kmod_module_get_module) \
+	X(kmod_module_new_from_lookup) \
+	X(kmod_module_probe_insert_module) \
+	X(kmod_module_unref) \
+	X(kmod_module_unref_list) \
+	X(kmod_new) \
+	X(kmod_set_log_fn) \
+	X(kmod_unref) \
+	X(kmod_list_next)
+
+static struct {
+	SYMBOLS(DL_POINTER)
+} lk;
+
+#define ROW(symbol) DL_ROW(lk, symbol)
+static const struct dl_symbol symbols[] = { SYMBOLS(ROW) };
+/* clang-format on */
 
 static bool has_driver(struct host *host)
 {
@@ -19,12 +42,12 @@ static bool has_driver(struct host *host)
 
 static void unref_list(struct kmod_list **list)
 {
-	kmod_module_unref_list(*list);
+	lk.kmod_module_unref_list(*list);
 }
 
 static void unref_context(struct kmod_ctx **context)
 {
-	kmod_unref(*context);
+	lk.kmod_unref(*context);
 }
 
 static void quiet(void *data, int priority, const char *file, int line, const char *function,
@@ -37,24 +60,27 @@ static void quiet(void *data, int priority, const char *file, int line, const ch
 /* Loads every module that @alias names. -ENOENT when there is none. */
 static int load(const char *alias)
 {
-	CLEANUP(unref_context) struct kmod_ctx *context = kmod_new(NULL, NULL);
-	CLEANUP(unref_list) struct kmod_list *list = NULL;
 	struct kmod_list *item;
+	int error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), NULL);
+
+	if (error < 0)
+		return -ELIBACC;
+	CLEANUP(unref_context) struct kmod_ctx *context = lk.kmod_new(NULL, NULL);
+	CLEANUP(unref_list) struct kmod_list *list = NULL;
 
 	if (!context)
 		return -ENOMEM;
-	kmod_set_log_fn(context, quiet, NULL); /* it prints to stderr otherwise */
-	int error = kmod_module_new_from_lookup(context, alias, &list);
+	lk.kmod_set_log_fn(context, quiet, NULL); /* it prints to stderr otherwise */
+	error = lk.kmod_module_new_from_lookup(context, alias, &list);
 	if (error < 0)
 		return error;
 	if (!list)
 		return -ENOENT;
-	kmod_list_foreach(item, list)
-	{
-		struct kmod_module *module = kmod_module_get_module(item);
-		int status = kmod_module_probe_insert_module(
+	for (item = list; item; item = lk.kmod_list_next(list, item)) {
+		struct kmod_module *module = lk.kmod_module_get_module(item);
+		int status = lk.kmod_module_probe_insert_module(
 			module, KMOD_PROBE_APPLY_BLACKLIST_ALIAS_ONLY, NULL, NULL, NULL, NULL);
-		kmod_module_unref(module);
+		lk.kmod_module_unref(module);
 		if (status != 0 && error == 0)
 			error = status > 0 ? -EPERM : status; /* positive: blacklisted */
 	}

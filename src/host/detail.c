@@ -21,7 +21,7 @@
 
 const char *host_path(struct host *host, const struct pci_function *f, const char *attribute)
 {
-	return arena_printf(&host->arena, "%s/%s", f->path, attribute);
+	return arena_concat(&host->arena, f->path, attribute);
 }
 
 static struct fact_text read_text(struct host *host, const struct pci_function *f,
@@ -59,7 +59,7 @@ static struct fact_text read_unless(struct host *host, const struct pci_function
 
 static struct fact_number read_numa_node(struct host *host, const struct pci_function *f)
 {
-	struct fact_text text = read_unless(host, f, "numa_node", "-1");
+	struct fact_text text = read_unless(host, f, "/numa_node", "-1");
 	struct fact_number number = { .error = text.error };
 
 	if (number.error == 0 && text_number(text.value, 10, 1 << 20, &number.value) < 0)
@@ -115,7 +115,7 @@ static void read_resources(struct host *host, const struct pci_function *f, stru
 	struct bytes text;
 
 	ret->resource_error =
-		root_read(host->root, &host->arena, host_path(host, f, "resource"), &text);
+		root_read(host->root, &host->arena, host_path(host, f, "/resource"), &text);
 	if (ret->resource_error == 0)
 		ret->resource_error = pci_parse_resources(&host->arena, text, ret);
 	ret->rom_error = ret->resource_error ? ret->resource_error : -ENOENT;
@@ -135,15 +135,15 @@ static void read_link(struct host *host, const struct pci_function *f, struct pc
 		ret->link_speed_max = ret->link_width_max = asleep;
 		return;
 	}
-	ret->link_speed_max = read_unless(host, f, "max_link_speed", "Unknown");
-	ret->link_width_max = read_unless(host, f, "max_link_width", "255");
-	ret->link_speed = read_unless(host, f, "current_link_speed", "Unknown");
-	ret->link_width = read_unless(host, f, "current_link_width", "0");
+	ret->link_speed_max = read_unless(host, f, "/max_link_speed", "Unknown");
+	ret->link_width_max = read_unless(host, f, "/max_link_width", "255");
+	ret->link_speed = read_unless(host, f, "/current_link_speed", "Unknown");
+	ret->link_width = read_unless(host, f, "/current_link_width", "0");
 }
 
 struct fact_number host_boot_vga(struct host *host, const struct pci_function *f)
 {
-	return read_number(host, f, "boot_vga");
+	return read_number(host, f, "/boot_vga");
 }
 
 void host_read_detail(struct host *host, const struct pci_function *f, struct pci_detail *ret)
@@ -153,18 +153,18 @@ void host_read_detail(struct host *host, const struct pci_function *f, struct pc
 	*ret = (struct pci_detail){
 		.numa_node = read_numa_node(host, f),
 		.boot_vga = host_boot_vga(host, f),
-		.driver_override = read_unless(host, f, "driver_override", "(null)"),
-		.reset_methods = read_unless(host, f, "reset_method", ""),
-		.power_state = read_unless(host, f, "power_state", "unknown"),
-		.runtime_status = read_text(host, f, "power/runtime_status"),
-		.d3cold_allowed = read_number(host, f, "d3cold_allowed"),
-		.vfs = read_number(host, f, "sriov_numvfs"),
-		.vfs_max = read_number(host, f, "sriov_totalvfs"),
+		.driver_override = read_unless(host, f, "/driver_override", "(null)"),
+		.reset_methods = read_unless(host, f, "/reset_method", ""),
+		.power_state = read_unless(host, f, "/power_state", "unknown"),
+		.runtime_status = read_text(host, f, "/power/runtime_status"),
+		.d3cold_allowed = read_number(host, f, "/d3cold_allowed"),
+		.vfs = read_number(host, f, "/sriov_numvfs"),
+		.vfs_max = read_number(host, f, "/sriov_totalvfs"),
 	};
 	read_resources(host, f, ret);
 	read_link(host, f, ret);
 	ret->physical_function.error =
-		root_link(host->root, &host->arena, host_path(host, f, "physfn"), &physical);
+		root_link(host->root, &host->arena, host_path(host, f, "/physfn"), &physical);
 	if (ret->physical_function.error == 0) {
 		const char *slash = strrchr(physical, '/');
 		ret->physical_function.value = slash ? slash + 1 : physical;

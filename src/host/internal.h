@@ -4,7 +4,7 @@
 
 #include "host/host.h"
 
-/* "<directory of the function>/<attribute>" */
+/* An attribute in the directory of the function; @attribute begins with a slash. */
 const char *host_path(struct host *host, const struct pci_function *f, const char *attribute);
 
 /* Fills identity and driver of @f. -EBADMSG when it is not the uevent of a PCI function. */

@@ -136,7 +136,7 @@ int pci_parse_uevent(struct arena *a, struct bytes uevent, struct pci_function *
 static void read_identity(struct host *host, struct pci_function *f)
 {
 	struct bytes uevent;
-	int error = root_read(host->root, &host->arena, host_path(host, f, "uevent"), &uevent);
+	int error = root_read(host->root, &host->arena, host_path(host, f, "/uevent"), &uevent);
 
 	if (error == 0)
 		error = pci_parse_uevent(&host->arena, uevent, f);
@@ -154,7 +154,7 @@ static void read_group(struct host *host, struct pci_function *f)
 	struct fact_number *group = &f->iommu_group;
 
 	group->error =
-		root_link(host->root, &host->arena, host_path(host, f, "iommu_group"), &target);
+		root_link(host->root, &host->arena, host_path(host, f, "/iommu_group"), &target);
 	if (group->error)
 		return;
 	const char *slash = strrchr(target, '/');
@@ -172,22 +172,29 @@ static bool has_vanished(struct host *host, const char *link)
 	return root_link(host->root, &host->arena, link, &target) == -ENOENT;
 }
 
-/* False when there is no such function (any more). */
-static bool read_function(struct host *host, const char *name, struct pci_function *f)
+static const char *link_of(struct host *host, const char *name)
 {
-	const char *link = arena_printf(&host->arena, DEVICES "/%s", name);
+	return arena_concat(&host->arena, DEVICES "/", name);
+}
 
+/* Where it is. False when there is no such function (any more). */
+static bool place_function(struct host *host, const char *name, struct pci_function *f)
+{
 	*f = (struct pci_function){ .name = name };
 	if (!pci_address_parse(name, &f->address))
 		return false;
-	int error = root_follow(host->root, &host->arena, link, &f->path);
-	if (error == -ENOENT)
-		return false;
+	int error = root_follow(host->root, &host->arena, link_of(host, name), &f->path);
 	/* not knowing its real path costs only the bridges above it */
 	if (error < 0)
-		f->path = link;
+		f->path = link_of(host, name);
+	return error != -ENOENT;
+}
+
+/* What it is. False when it is not there any more. */
+static bool read_function(struct host *host, struct pci_function *f)
+{
 	read_identity(host, f);
-	if (f->error && f->error != -EBADMSG && has_vanished(host, link))
+	if (f->error && f->error != -EBADMSG && has_vanished(host, link_of(host, f->name)))
 		return false;
 	read_group(host, f);
 	return true;
@@ -232,10 +239,16 @@ int host_read_pci(struct host *host, struct err *e)
 	if (error < 0)
 		return err_io(e, error, "listing %s", DEVICES);
 	host->functions = arena_array(&host->arena, names.n, sizeof(*host->functions));
-	host->n_functions = 0;
+	/* all links, then all directories: a root remembers the directory that it looked into last
+	 */
+	size_t placed = 0;
 	for (size_t i = 0; i < names.n; i++)
-		host->n_functions +=
-			read_function(host, names.name[i], &host->functions[host->n_functions]);
+		placed += place_function(host, names.name[i], &host->functions[placed]);
+	host->n_functions = 0;
+	for (size_t i = 0; i < placed; i++) {
+		if (read_function(host, &host->functions[i]))
+			host->functions[host->n_functions++] = host->functions[i];
+	}
 	if (host->n_functions > 1)
 		qsort(host->functions, host->n_functions, sizeof(*host->functions), by_address);
 	for (size_t i = 0; i < host->n_functions; i++)

@@ -183,7 +183,7 @@ static bool is_virtual(struct host *host, const struct pci_function *f)
 {
 	const char *target;
 
-	return root_link(host->root, &host->arena, host_path(host, f, "physfn"), &target) == 0;
+	return root_link(host->root, &host->arena, host_path(host, f, "/physfn"), &target) == 0;
 }
 
 /*
