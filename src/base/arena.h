@@ -29,7 +29,7 @@ char *arena_strndup(struct arena *a, const char *text, size_t n);
 /* One after the other: for paths, which are many. */
 char *arena_concat(struct arena *a, const char *first, const char *second);
 char *arena_printf(struct arena *a, const char *format, ...) PRINTF_LIKE(2, 3);
-char *arena_vprintf(struct arena *a, const char *format, va_list args);
+char *arena_vprintf(struct arena *a, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* A copy of @n bytes followed by a NUL that is not counted. */
 void *arena_memdup(struct arena *a, const void *data, size_t n);
 /* Gives everything back; the arena is empty and usable again. Accepts an empty one. */

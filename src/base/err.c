@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+PRINTF_LIKE(3, 0)
 static void set(struct err *e, enum err_kind kind, const char *format, va_list args)
 {
 	if (!e)

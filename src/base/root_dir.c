@@ -24,31 +24,71 @@
 struct root_dir {
 	struct root root;
 	int fd;
-	/* the directory looked into last, as an O_PATH descriptor; -1: none */
-	int recent;
-	char recent_path[PATH_MAX];
+	/* a directory on whose path there is no link, as was just seen; "" for none */
+	char plain_path[PATH_MAX];
 };
 
-static int open_in(const struct root_dir *dir, const char *path, int flags, mode_t mode)
+/* The length of the directory of @path, without a slash at its end. */
+static size_t directory_length(const char *path)
 {
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC),
-		.mode = mode,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
+	const char *slash = strrchr(path, '/');
 
-	if (dir->root.live) {
-		int fd = openat(dir->fd, *path ? path : ".", flags | O_CLOEXEC, mode);
-		return fd < 0 ? -errno : fd;
-	}
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+static void remember_plain(struct root_dir *dir, const char *path)
+{
+	size_t n = directory_length(path);
+
+	if (n >= sizeof(dir->plain_path) || path[0] == '/' || strstr(path, ".."))
+		n = 0; /* outside of openat2() these would lead out of the root */
+	memcpy(dir->plain_path, path, n);
+	dir->plain_path[n] = '\0';
+}
+
+/* Whether the directory of @path is the one remembered: then the kernel may walk there as it does.
+ */
+static bool is_plain(const struct root_dir *dir, const char *path)
+{
+	size_t n = directory_length(path);
+
+	return n > 0 && strncmp(dir->plain_path, path, n) == 0 && !dir->plain_path[n];
+}
+
+static int open_resolving(const struct root_dir *dir, const char *path, struct open_how *how)
+{
 	for (int i = 0; i < OPEN_TRIES; i++) {
-		long fd = syscall(SYS_openat2, dir->fd, *path ? path : ".", &how, sizeof(how));
+		long fd = syscall(SYS_openat2, dir->fd, path, how, sizeof(*how));
 		if (fd >= 0)
 			return (int)fd;
 		if (errno != EAGAIN)
 			break;
 	}
 	return -errno;
+}
+
+static int open_in(struct root_dir *dir, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.mode = mode,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
+	};
+
+	if (!*path)
+		path = ".";
+	if (dir->root.live) {
+		int fd = openat(dir->fd, path, flags | O_CLOEXEC, mode);
+		return fd < 0 ? -errno : fd;
+	}
+	int fd = open_resolving(dir, path, &how);
+	if (fd != -ELOOP) {
+		if (fd >= 0)
+			remember_plain(dir, path);
+		return fd;
+	}
+	how.resolve &= ~(unsigned long long)RESOLVE_NO_SYMLINKS;
+	return open_resolving(dir, path, &how);
 }
 
 static int write_all(int fd, const void *data, size_t n)
@@ -101,67 +141,17 @@ static int read_long(int fd, const char *start, size_t have, size_t max, char **
 	return 0;
 }
 
-/* Whoever changes the tree must not meet a directory that was there before. */
-static void forget_recent(struct root_dir *dir)
-{
-	if (dir->recent >= 0)
-		close(dir->recent);
-	dir->recent = -1;
-}
-
-/*
- * Facts are read several per directory. Looking up the last name only is safe without openat2(), as
- * long as it is no link. Returns -ENOENT when @path has no directory or the directory is not there.
- */
-static int recent_directory(struct root_dir *dir, const char *path, const char **ret_name)
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
-
-	if (n == 0 || n >= sizeof(dir->recent_path))
-		return -ENOENT;
-	*ret_name = slash + 1;
-	if (dir->recent >= 0 && strncmp(dir->recent_path, path, n) == 0 && !dir->recent_path[n])
-		return dir->recent;
-	forget_recent(dir);
-	memcpy(dir->recent_path, path, n);
-	dir->recent_path[n] = '\0';
-	dir->recent = open_in(dir, dir->recent_path, O_PATH | O_DIRECTORY, 0);
-	return dir->recent;
-}
-
-static bool is_dots(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* A descriptor to read @path with, or a negative errno. */
-static int open_to_read(struct root_dir *dir, const char *path)
-{
-	/* O_NONBLOCK: a FIFO in a tree that somebody sent must not hang the reader */
-	const int flags = O_RDONLY | O_NOCTTY | O_NONBLOCK;
-	const char *name;
-
-	if (!dir->root.live) {
-		int parent = recent_directory(dir, path, &name);
-		if (parent >= 0 && *name && !is_dots(name)) {
-			int fd = openat(parent, name, flags | O_NOFOLLOW | O_CLOEXEC);
-			if (fd >= 0)
-				return fd;
-		}
-	}
-	/* a link, or a failure whose reason counts */
-	return open_in(dir, path, flags, 0);
-}
-
 static int dir_read(struct root *r, struct arena *a, const char *path, size_t max_bytes,
 		    struct bytes *ret)
 {
-	/* one page holds every sysfs attribute; a short read is its end */
+	/* one page holds every attribute of sysfs: there a short read is the end, in proc not */
+	bool short_is_end = strncmp(path, "sys/", strlen("sys/")) == 0;
 	char page[4096];
 	ssize_t n;
 
-	CLEANUP_CLOSE int fd = open_to_read((struct root_dir *)r, path);
+	/* O_NONBLOCK: a FIFO in a tree that somebody sent must not hang the reader */
+	CLEANUP_CLOSE int fd =
+		open_in((struct root_dir *)r, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return fd;
 	do
@@ -170,7 +160,7 @@ static int dir_read(struct root *r, struct arena *a, const char *path, size_t ma
 	if (n < 0)
 		return -errno;
 
-	if ((size_t)n < sizeof(page)) {
+	if (n == 0 || (short_is_end && (size_t)n < sizeof(page))) {
 		if ((size_t)n > max_bytes)
 			return -EFBIG;
 		*ret = (struct bytes){ arena_memdup(a, page, (size_t)n), (size_t)n };
@@ -187,19 +177,14 @@ static int dir_read(struct root *r, struct arena *a, const char *path, size_t ma
 	return 0;
 }
 
-/* readlinkat() follows links in the directories of @path, so these are opened first. */
+/*
+ * readlinkat() follows links in the directories of @path, so these must be known to be none. Facts
+ * are read several per directory, and most paths of sysfs are plain: it is seldom opened for this.
+ */
 static ssize_t read_link(struct root_dir *dir, const char *path, char *target, size_t size)
 {
-	const char *name;
-
-	if (dir->root.live)
+	if (dir->root.live || is_plain(dir, path))
 		return readlinkat(dir->fd, path, target, size);
-	int parent = recent_directory(dir, path, &name);
-	if (parent >= 0 && *name && !is_dots(name)) {
-		ssize_t n = readlinkat(parent, name, target, size);
-		if (n >= 0)
-			return n;
-	}
 	CLEANUP_CLOSE int fd = open_in(dir, path, O_PATH | O_NOFOLLOW, 0);
 	if (fd < 0) {
 		errno = -fd;
@@ -238,7 +223,7 @@ static void close_stream(DIR **stream)
 
 static int dir_list(struct root *r, struct arena *a, const char *path, struct names *ret)
 {
-	const struct root_dir *dir = (const struct root_dir *)r;
+	struct root_dir *dir = (struct root_dir *)r;
 	size_t n = 0, size = 64;
 
 	int fd = open_in(dir, path, O_RDONLY | O_DIRECTORY, 0);
@@ -278,7 +263,6 @@ static int dir_write(struct root *r, const char *path, const void *data, size_t 
 	struct root_dir *dir = (struct root_dir *)r;
 	ssize_t done;
 
-	forget_recent(dir);
 	CLEANUP_CLOSE int fd = open_in(dir, path, O_WRONLY | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
@@ -297,7 +281,6 @@ static int open_parent(struct root_dir *dir, const char *path, const char **ret_
 	const char *slash = strrchr(path, '/');
 	char parent[PATH_MAX];
 
-	forget_recent(dir);
 	*ret_name = slash ? slash + 1 : path;
 	if ((size_t)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 0,
 			     path) >= sizeof(parent))
@@ -361,7 +344,7 @@ static int dir_mkdir(struct root *r, const char *path, mode_t mode)
 
 static int dir_lock(struct root *r, const char *path, int *ret_fd)
 {
-	int fd = open_in((const struct root_dir *)r, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	int fd = open_in((struct root_dir *)r, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return fd;
@@ -378,7 +361,6 @@ static void dir_close(struct root *r)
 {
 	struct root_dir *dir = (struct root_dir *)r;
 
-	forget_recent(dir);
 	close(dir->fd);
 	free(dir);
 }
@@ -402,7 +384,6 @@ int root_dir_open(const char *path, bool live, struct root **ret, struct err *e)
 	if (!dir)
 		return err_io(e, -ENOMEM, "opening root %s", path);
 	dir->root = (struct root){ .ops = &dir_ops, .live = live };
-	dir->recent = -1;
 	dir->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir->fd < 0) {
 		int error = -errno;

@@ -65,6 +65,48 @@ static void snapshot_close(struct root *r)
 
 /* ---- recording ---- */
 
+/* What follows "proc/<pid>/fd" in @path, a slash or the end; NULL when it is another path. */
+static const char *behind_fd(const char *path)
+{
+	static const char proc[] = "proc/", fd[] = "/fd";
+
+	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
+		return NULL;
+	path += sizeof(proc) - 1;
+	size_t n = strspn(path, "0123456789");
+	if (n == 0 || strncmp(path + n, fd, sizeof(fd) - 1) != 0)
+		return NULL;
+	path += n + sizeof(fd) - 1;
+	return *path == '/' || *path == '\0' ? path : NULL;
+}
+
+/*
+ * Which files people have open is nobody's business: of what processes have open, a record holds
+ * devices only. What programs share through files stands below dev as well, but is no device.
+ */
+static bool is_private(const char *target)
+{
+	static const char dev[] = "/dev/";
+	static const char *const files[] = { "shm/", "mqueue/", "hugepages" };
+
+	if (strncmp(target, dev, sizeof(dev) - 1) != 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (strncmp(target + sizeof(dev) - 1, files[i], strlen(files[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the descriptor @name of the process, proc/<pid>/fd being @directory, may be recorded. */
+static bool is_recorded_fd(struct snapshot *s, struct arena *a, const char *directory,
+			   const char *name)
+{
+	const char *path = arena_printf(a, "%s/%s", directory, name), *target;
+
+	return root_link(s->inner, a, path, &target) == 0 && !is_private(target);
+}
+
 static int record_read(struct root *r, struct arena *a, const char *path, size_t max_bytes,
 		       struct bytes *ret)
 {
@@ -85,9 +127,11 @@ static int record_read(struct root *r, struct arena *a, const char *path, size_t
 static int record_link(struct root *r, struct arena *a, const char *path, const char **ret_target)
 {
 	struct snapshot *s = (struct snapshot *)r;
-	struct snapshot_entry *entry = snapshot_entry(s, path);
 	int error = root_link(s->inner, a, path, ret_target);
 
+	if (behind_fd(path) && (error < 0 || is_private(*ret_target)))
+		return error;
+	struct snapshot_entry *entry = snapshot_entry(s, path);
 	if (error < 0) {
 		entry->error = error;
 		return error;
@@ -107,11 +151,16 @@ static int record_list(struct root *r, struct arena *a, const char *path, struct
 		entry->error = error;
 		return error;
 	}
+	const char *behind = behind_fd(path);
+	bool is_fd = behind && *behind == '\0';
 	entry->has_list = true;
-	entry->list.n = ret->n;
+	entry->list.n = 0;
 	entry->list.name = arena_array(&s->arena, ret->n, sizeof(*entry->list.name));
-	for (size_t i = 0; i < ret->n; i++)
-		entry->list.name[i] = arena_strdup(&s->arena, ret->name[i]);
+	for (size_t i = 0; i < ret->n; i++) {
+		if (is_fd && !is_recorded_fd(s, a, path, ret->name[i]))
+			continue;
+		entry->list.name[entry->list.n++] = arena_strdup(&s->arena, ret->name[i]);
+	}
 	return 0;
 }
 
@@ -261,10 +310,10 @@ int snapshot_open_expanded(struct root *dir, const char *path, struct root **ret
 		return err_io(e, error, "reading %s/%s", path, SNAPSHOT_MANIFEST);
 	}
 	struct snapshot *s = snapshot_new(&expanded_ops, dir);
-	error = snapshot_read_manifest(s, text, path, e);
+	error = snapshot_read_manifest(s, text, e);
 	if (error < 0) {
 		snapshot_close(&s->root);
-		return error;
+		return err_wrap(e, error, "reading %s", path);
 	}
 	*ret = &s->root;
 	return 0;

@@ -7,7 +7,7 @@
  * errors and the listings, stands in its first entry:
  *
  *   passthru-snapshot.json
- *     {"format": "passthru-snapshot", "version": 1,
+ *     {"format": "passthru-snapshot", "version": 1, "entries": <files and links>,
  *      "errors": {"<path>": "EACCES"}, "lists": {"<directory>": ["<name>"]}}
  *
  * A path that is neither there nor in the tree was not asked for: -ENODATA. With
@@ -21,6 +21,7 @@
 
 /* Bounds on what an archive of unknown origin may ask of this machine. */
 #define SNAPSHOT_MAX_ENTRIES 1000000
+#define SNAPSHOT_MAX_LISTS 200000
 #define SNAPSHOT_MAX_BYTES ((size_t)256 * 1024 * 1024)
 #define SNAPSHOT_MAX_FILE_BYTES ((size_t)16 * 1024 * 1024)
 

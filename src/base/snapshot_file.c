@@ -13,6 +13,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +56,7 @@
 	X(archive_write_header) \
 	X(archive_write_new) \
 	X(archive_write_open_fd) \
-	X(archive_write_set_format_pax_restricted)
+	X(archive_write_set_format_gnutar)
 
 static struct {
 	SYMBOLS(DL_POINTER)
@@ -101,25 +102,38 @@ static void read_lists(struct snapshot *s, json_t *lists)
 	}
 }
 
-int snapshot_read_manifest(struct snapshot *s, struct bytes text, const char *path, struct err *e)
+/* The parser takes some hundred bytes for every "{}" and "[]"; a manifest has few of them. */
+static bool is_bomb(struct bytes text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += text.data[i] == '{' || text.data[i] == '[';
+	return n > SNAPSHOT_MAX_LISTS;
+}
+
+int snapshot_read_manifest(struct snapshot *s, struct bytes text, struct err *e)
 {
 	json_error_t json_error;
 	const char *where;
 	json_t *value;
-	json_t *manifest = json_loadb(text.data, text.n, 0, &json_error);
 
+	if (is_bomb(text))
+		return err_fail(e, -EFBIG, "%s: more than %d lists", SNAPSHOT_MANIFEST,
+				SNAPSHOT_MAX_LISTS);
+	json_t *manifest = json_loadb(text.data, text.n, 0, &json_error);
 	if (!manifest)
-		return err_fail(e, -EBADMSG, "%s: %s, line %d: %s", path, SNAPSHOT_MANIFEST,
-				json_error.line, json_error.text);
+		return err_fail(e, -EBADMSG, "%s, line %d: %s", SNAPSHOT_MANIFEST, json_error.line,
+				json_error.text);
 	const char *format = json_string_value(json_object_get(manifest, "format"));
 	json_int_t version = json_integer_value(json_object_get(manifest, "version"));
 	int error = 0;
 	if (!format || !str_eq(format, FORMAT_NAME))
-		error = err_fail(e, -EBADMSG, "%s: %s does not say \"format\": \"%s\"", path,
+		error = err_fail(e, -EBADMSG, "%s does not say \"format\": \"%s\"",
 				 SNAPSHOT_MANIFEST, FORMAT_NAME);
 	else if (version != FORMAT_VERSION)
 		error = err_fail(e, -EBADMSG,
-				 "%s: snapshot version %lld, this passthru reads version %d", path,
+				 "snapshot version %lld, this passthru reads version %d",
 				 (long long)version, FORMAT_VERSION);
 	if (error == 0) {
 		json_object_foreach(json_object_get(manifest, "errors"), where, value)
@@ -129,6 +143,7 @@ int snapshot_read_manifest(struct snapshot *s, struct bytes text, const char *pa
 					error_by_name(json_string_value(value));
 		}
 		read_lists(s, json_object_get(manifest, "lists"));
+		s->n_announced = json_integer_value(json_object_get(manifest, "entries"));
 		s->complete = json_is_true(json_object_get(manifest, "complete"));
 	}
 	json_decref(manifest);
@@ -146,6 +161,7 @@ static json_t *names_to_json(struct names names)
 
 struct manifest_walk {
 	json_t *errors, *lists;
+	json_int_t n_entries;
 };
 
 static void add_to_manifest(const void *node, VISIT visit, void *closure)
@@ -155,6 +171,7 @@ static void add_to_manifest(const void *node, VISIT visit, void *closure)
 
 	if (visit != postorder && visit != leaf)
 		return;
+	walk->n_entries += entry->has_file || entry->has_link;
 	if (entry->has_list)
 		json_object_set_new(walk->lists, entry->path, names_to_json(entry->list));
 	if (entry->error && !entry->has_file && !entry->has_link && !entry->has_list) {
@@ -165,11 +182,12 @@ static void add_to_manifest(const void *node, VISIT visit, void *closure)
 
 json_t *snapshot_manifest(struct snapshot *s)
 {
-	struct manifest_walk walk = { json_object(), json_object() };
+	struct manifest_walk walk = { json_object(), json_object(), 0 };
 
 	twalk_r(s->entries, add_to_manifest, &walk);
-	return json_pack("{s:s, s:i, s:o, s:o}", "format", FORMAT_NAME, "version", FORMAT_VERSION,
-			 "errors", walk.errors, "lists", walk.lists);
+	return json_pack("{s:s, s:i, s:I, s:o, s:o}", "format", FORMAT_NAME, "version",
+			 FORMAT_VERSION, "entries", walk.n_entries, "errors", walk.errors, "lists",
+			 walk.lists);
 }
 
 /* ---- reading an archive ---- */
@@ -199,6 +217,14 @@ static int archive_failed(struct archive *archive, struct err *e)
 	return err_fail(e, -EBADMSG, "%s", text ? text : "not an archive");
 }
 
+static int count_bytes(size_t *total, size_t more, struct err *e)
+{
+	*total += more;
+	if (*total > SNAPSHOT_MAX_BYTES)
+		return err_fail(e, -EFBIG, "more than %zu bytes", SNAPSHOT_MAX_BYTES);
+	return 0;
+}
+
 static int load_file(struct snapshot *s, struct archive *archive, struct archive_entry *entry,
 		     const char *path, size_t *total, struct err *e)
 {
@@ -209,9 +235,9 @@ static int load_file(struct snapshot *s, struct archive *archive, struct archive
 	if (claimed < 0 || (uint64_t)claimed > SNAPSHOT_MAX_FILE_BYTES)
 		return err_fail(e, -EFBIG, "%s: larger than %zu bytes", path,
 				SNAPSHOT_MAX_FILE_BYTES);
-	*total += (size_t)claimed;
-	if (*total > SNAPSHOT_MAX_BYTES)
-		return err_fail(e, -EFBIG, "more than %zu bytes", SNAPSHOT_MAX_BYTES);
+	int error = count_bytes(total, (size_t)claimed, e);
+	if (error < 0)
+		return error;
 	char *data = arena_alloc(&s->arena, (size_t)claimed + 1);
 	while (have < (size_t)claimed) {
 		la_ssize_t n = la.archive_read_data(archive, data + have, (size_t)claimed - have);
@@ -222,6 +248,7 @@ static int load_file(struct snapshot *s, struct archive *archive, struct archive
 		have += (size_t)n;
 	}
 	struct snapshot_entry *stored = snapshot_entry(s, path);
+	s->n_loaded++;
 	stored->has_file = true;
 	stored->file = (struct bytes){ data, have };
 	return 0;
@@ -238,6 +265,9 @@ static int load_entry(struct snapshot *s, struct archive *archive, struct archiv
 				name ? name : "without a name");
 	if (la.archive_entry_hardlink(entry))
 		return err_fail(e, -EBADMSG, "entry %s is a hard link", path);
+	int error = count_bytes(total, strlen(path), e);
+	if (error < 0)
+		return error;
 	switch (la.archive_entry_filetype(entry)) {
 	case AE_IFDIR:
 		return 0;
@@ -247,7 +277,11 @@ static int load_entry(struct snapshot *s, struct archive *archive, struct archiv
 		const char *target = la.archive_entry_symlink(entry);
 		if (!target)
 			return err_fail(e, -EBADMSG, "entry %s is a link without a target", path);
+		error = count_bytes(total, strlen(target), e);
+		if (error < 0)
+			return error;
 		struct snapshot_entry *stored = snapshot_entry(s, path);
+		s->n_loaded++;
 		stored->has_link = true;
 		stored->target = arena_strdup(&s->arena, target);
 		return 0;
@@ -297,7 +331,12 @@ int snapshot_load(struct snapshot *s, const char *path, struct err *e)
 	if (!manifest->has_file)
 		return err_fail(e, -EBADMSG, "no %s in it: not a snapshot of passthru",
 				SNAPSHOT_MANIFEST);
-	return snapshot_read_manifest(s, manifest->file, path, e);
+	error = snapshot_read_manifest(s, manifest->file, e);
+	/* a tar that was cut between two entries looks whole; the manifest itself does not count */
+	if (error == 0 && s->n_loaded - 1 < s->n_announced)
+		error = err_fail(e, -EBADMSG, "cut short: %" PRId64 " of %" PRId64 " entries",
+				 s->n_loaded - 1, s->n_announced);
+	return error;
 }
 
 /* ---- writing an archive ---- */
@@ -368,7 +407,8 @@ static int write_archive(struct snapshot *s, int fd, const char *path, struct sn
 	CLEANUP_FREE char *text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
 
 	json_decref(manifest);
-	la.archive_write_set_format_pax_restricted(save.archive);
+	/* here names are bytes; pax would have to translate them, and fail, by the locale */
+	la.archive_write_set_format_gnutar(save.archive);
 	set_filter(save.archive, path);
 	save.status = la.archive_write_open_fd(save.archive, fd);
 	if (save.status == ARCHIVE_OK)

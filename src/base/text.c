@@ -80,6 +80,24 @@ bool text_next_line(const char **rest, const char **ret_line, size_t *ret_n)
 	return true;
 }
 
+const char *text_next_word(struct arena *a, const char **text)
+{
+	*text += strspn(*text, " \t");
+	size_t n = strcspn(*text, " \t");
+	if (n == 0)
+		return NULL;
+	const char *word = arena_strndup(a, *text, n);
+	*text += n;
+	return word;
+}
+
+const char *text_last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 const char *text_size(struct arena *a, uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };

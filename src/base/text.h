@@ -40,6 +40,14 @@ char *text_trimmed(struct arena *a, struct bytes data);
  */
 bool text_next_line(const char **rest, const char **ret_line, size_t *ret_n);
 
+/*
+ * The word at *@text, behind blanks and tabs, which is moved behind it; NULL at its end. Copied.
+ */
+const char *text_next_word(struct arena *a, const char **text);
+
+/* What stands behind the last slash of a path. */
+const char *text_last_part(const char *path);
+
 /* "4 KiB", "16 MiB", "1.5 GiB": binary units, at most one decimal. */
 const char *text_size(struct arena *a, uint64_t bytes);
 
