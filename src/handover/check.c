@@ -70,6 +70,9 @@ static int check_function(struct host *host, const struct pci_function *f, struc
 	struct bytes vfs;
 	uint64_t n;
 
+	if (f->error == PCI_MISSING || f->error == -EBADMSG)
+		return err_fail(e, f->error, "what %s is cannot be told: its uevent is %s", f->name,
+				f->error == -EBADMSG ? "not understood" : "not there");
 	if (f->error)
 		return err_io(e, f->error, "reading what %s is", f->name);
 	if (pci_is_bridge(f))

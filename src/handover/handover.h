@@ -6,7 +6,8 @@
  * driver_override is written to all functions before any of them is unbound: no other driver can
  * take one in between, and a function that cannot be handed over shows while nothing has
  * happened yet. Each is then unbound and probed, and its driver is read back. What was
- * there before is recorded under run/passthru first.
+ * there before is recorded under run/passthru first. What a run that was killed left, overrides,
+ * functions without a driver, records, the next bind or release of the same functions puts right.
  *
  * SIGINT, SIGTERM and SIGHUP wait until a transaction has ended.
  */
@@ -56,7 +57,8 @@ MUST_CHECK int handover_bind(struct host *host, struct handover *handover, struc
 /*
  * Gives the functions back: restores the override that was there before bind, unbinds vfio-pci and
  * lets the kernel choose the driver. -EPERM (ERR_REFUSED) while a process has one of them open
- * through VFIO.
+ * through VFIO; -EIO when no driver takes back what had one before, which the next release tries
+ * again. One function that does not go back is no reason to keep the others.
  */
 MUST_CHECK int handover_release(struct host *host, struct handover *handover, struct err *e);
 

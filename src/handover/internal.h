@@ -41,11 +41,6 @@ MUST_CHECK int module_need_vfio(struct host *host, struct err *e);
 /* Loads what the kernel's aliases name for @f, as udev does. Not finding any is no error. */
 void module_load_native(struct host *host, const struct pci_function *f);
 
-/* ---- users.c ---- */
-
-/* A process that has the VFIO group or device of @f open: "qemu-system-x86 (pid 812)", or NULL. */
-const char *vfio_user(struct host *host, const struct pci_function *f);
-
 /* ---- signals held back during a transaction ---- */
 
 static inline void signals_hold(sigset_t *ret_before)

@@ -9,7 +9,7 @@
 
 static int refuse_while_used(struct host *host, const struct handover_function *f, struct err *e)
 {
-	const char *user = vfio_user(host, f->function);
+	const char *user = host_vfio_user(host, f->function);
 
 	if (!user)
 		return 0;
