@@ -54,7 +54,7 @@ struct pci_bar {
 	bool is_64bit;
 	bool prefetchable;
 	uint64_t address;
-	uint64_t size_bytes; /* 0 until pci_config_set_sizes() */
+	uint64_t size_bytes; /* 0 until pci_config_set_sizes(); of one VF */
 };
 
 struct pci_rom {

@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-/* Little endian, whatever the host is. Beyond the end: all ones, as from a bus without an answer. */
+/* Little endian, whatever the host is. Beyond the end: all ones, as from a bus without an answer.
+ */
 static inline uint8_t config_byte(const struct pci_config *c, size_t offset)
 {
 	return offset < c->n_bytes ? c->bytes[offset] : 0xff;

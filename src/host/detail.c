@@ -143,7 +143,11 @@ static void read_link(struct host *host, const struct pci_function *f, struct pc
 
 struct fact_number host_boot_vga(struct host *host, const struct pci_function *f)
 {
-	return read_number(host, f, "/boot_vga");
+	struct fact_number fact = read_number(host, f, "/boot_vga");
+
+	if (fact.error == 0 && fact.value > 1)
+		fact.error = -EBADMSG;
+	return fact;
 }
 
 void host_read_detail(struct host *host, const struct pci_function *f, struct pci_detail *ret)

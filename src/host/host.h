@@ -11,20 +11,11 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/root.h"
+#include "host/fact.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* 0, or the negative errno of reading it; -EBADMSG when the file did not make sense. */
-struct fact_number {
-	int error;
-	uint64_t value;
-};
-
-struct fact_text {
-	int error;
-	const char *value;
-};
 
 /* Linux numbers domains with 32 bits (VMD and Hyper-V use numbers above 0xffff). */
 struct pci_address {
@@ -36,6 +27,11 @@ struct pci_address {
 
 /* "ffffffff:ff:1f.7" and a NUL */
 #define PCI_ADDRESS_MAX 17
+
+/* Why a function is not known: it is listed, and what every function has is not there. */
+#define PCI_MISSING (-ENOMSG)
+
+struct device_facts;
 
 /* One function of a PCI device: what a listing needs. */
 struct pci_function {
@@ -49,9 +45,13 @@ struct pci_function {
 	struct fact_text driver;        /* -ENOENT: none */
 	struct fact_number iommu_group; /* -ENOENT: none */
 	struct pci_function *parent;    /* the bridge above; NULL on a root bus */
+	struct device_facts *facts;     /* NULL before host_read_device() */
 };
 
 struct host_names;
+struct host_facts;
+struct host_devices;
+struct use_facts;
 
 struct host {
 	struct arena arena;
@@ -59,6 +59,10 @@ struct host {
 	struct pci_function *functions; /* by address */
 	size_t n_functions;
 	struct host_names *names; /* opened at the first lookup */
+	struct host_facts *facts; /* NULL before host_read_facts() */
+	/* what host_use() and host_read_device() have read, NULL before */
+	const struct use_facts *use;
+	struct host_devices *devices;
 };
 
 /* Takes over @root. */
@@ -205,3 +209,15 @@ void host_companions(struct host *host, struct pci_function *f, struct selection
 const char *host_device_name(struct host *host, const struct pci_function *f);
 const char *host_vendor_name(struct host *host, const struct pci_function *f);
 const char *host_class_name(struct host *host, const struct pci_function *f);
+
+/* ---- facts.c: what checks judge besides ---- */
+
+/* Reads all of struct host_facts into host->facts. */
+void host_read_facts(struct host *host);
+
+#include "host/acpi.h"
+#include "host/config.h"
+#include "host/device.h"
+#include "host/facts.h"
+#include "host/isolation.h"
+#include "host/use.h"

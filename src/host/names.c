@@ -8,6 +8,7 @@
 #include "base/text.h"
 
 #include <libudev.h>
+#include <locale.h>
 #include <search.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ struct known {
 };
 
 struct host_names {
+	locale_t bytes; /* patterns are matched by bytes: in a UTF-8 locale fnmatch(3) decodes them
+			 */
 	struct udev *udev;
 	struct udev_hwdb *hwdb; /* NULL: no database on this machine */
 	void *known;            /* of tsearch(3) */
@@ -37,6 +40,7 @@ static struct host_names *names_of(struct host *host)
 {
 	if (!host->names) {
 		host->names = arena_alloc(&host->arena, sizeof(*host->names));
+		host->names->bytes = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 		host->names->udev = udev_new();
 		if (host->names->udev)
 			host->names->hwdb = udev_hwdb_new(host->names->udev);
@@ -55,6 +59,8 @@ void host_names_close(struct host_names *names)
 		return;
 	udev_hwdb_unref(names->hwdb);
 	udev_unref(names->udev);
+	if (names->bytes)
+		freelocale(names->bytes);
 	tdestroy(names->known, keep);
 }
 
@@ -103,7 +109,9 @@ static const struct known *name_of(struct host *host, const struct pci_function 
 	if (node)
 		return *(struct known **)node;
 	struct known *known = arena_memdup(&host->arena, &key, sizeof(key));
+	locale_t before = uselocale(names->bytes);
 	look_up(host, f, known);
+	uselocale(before);
 	tsearch(known, &names->known, by_ids); /* out of memory: looked up again next time */
 	return known;
 }

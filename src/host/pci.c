@@ -87,48 +87,61 @@ bool pci_is_bridge(const struct pci_function *f)
 /* ---- uevent ---- */
 
 /* "10DE:1C82" */
-static bool parse_pair(const char *text, uint16_t *ret_first, uint16_t *ret_second)
+static bool parse_pair(const char *text, size_t n, uint16_t *ret_first, uint16_t *ret_second)
 {
 	uint64_t first, second;
 
-	if (text_hex_prefix(text, 4, &first) != 4 || text[4] != ':' ||
-	    text_hex_prefix(text + 5, 4, &second) != 4 || text[9])
+	if (n != 9 || text_hex_prefix(text, 4, &first) != 4 || text[4] != ':' ||
+	    text_hex_prefix(text + 5, 4, &second) != 4)
 		return false;
 	*ret_first = (uint16_t)first;
 	*ret_second = (uint16_t)second;
 	return true;
 }
 
-/* The value of @key at the start of @line, or NULL. */
-static const char *value_of(const char *line, const char *key)
+/* "30000" */
+static bool parse_class(const char *text, size_t n, uint32_t *ret)
 {
-	size_t n = strlen(key);
+	uint64_t class_code;
 
-	return strncmp(line, key, n) == 0 && line[n] == '=' ? line + n + 1 : NULL;
+	if (n == 0 || n > 6 || text_hex_prefix(text, n, &class_code) != n)
+		return false;
+	*ret = (uint32_t)class_code;
+	return true;
 }
 
-/* 0, or -EBADMSG when it does not say what every PCI function's says. */
+/* Steps over "<key>=" at the start of a line. */
+static bool take_key(const char **line, size_t *n, const char *key)
+{
+	size_t n_key = strlen(key);
+
+	if (*n <= n_key || strncmp(*line, key, n_key) != 0 || (*line)[n_key] != '=')
+		return false;
+	*line += n_key + 1;
+	*n -= n_key + 1;
+	return true;
+}
+
 int pci_parse_uevent(struct arena *a, struct bytes uevent, struct pci_function *f)
 {
-	const char *rest = uevent.data, *start, *value;
+	const char *rest = uevent.data, *line;
 	bool has_class = false, has_id = false;
-	uint64_t class_code;
 	size_t n;
 
 	f->driver = (struct fact_text){ .error = -ENOENT };
-	while (text_next_line(&rest, &start, &n)) {
-		const char *line = arena_strndup(a, start, n);
-
-		if ((value = value_of(line, "DRIVER")) && *value)
-			f->driver = (struct fact_text){ .value = value };
-		else if ((value = value_of(line, "PCI_CLASS"))) {
-			has_class = text_number(value, 16, 0xffffff, &class_code) == 0;
-			f->class_code = has_class ? (uint32_t)class_code : 0;
-		} else if ((value = value_of(line, "PCI_ID")))
-			has_id = parse_pair(value, &f->vendor, &f->device);
-		else if ((value = value_of(line, "PCI_SUBSYS_ID")) &&
-			 !parse_pair(value, &f->subsystem_vendor, &f->subsystem_device))
-			return -EBADMSG;
+	while (text_next_line(&rest, &line, &n)) {
+		if (take_key(&line, &n, "DRIVER")) {
+			if (n > 0)
+				f->driver =
+					(struct fact_text){ .value = arena_strndup(a, line, n) };
+		} else if (take_key(&line, &n, "PCI_CLASS")) {
+			has_class = parse_class(line, n, &f->class_code);
+		} else if (take_key(&line, &n, "PCI_ID")) {
+			has_id = parse_pair(line, n, &f->vendor, &f->device);
+		} else if (take_key(&line, &n, "PCI_SUBSYS_ID")) {
+			if (!parse_pair(line, n, &f->subsystem_vendor, &f->subsystem_device))
+				return -EBADMSG;
+		}
 	}
 	return has_class && has_id ? 0 : -EBADMSG;
 }
@@ -142,7 +155,10 @@ static void read_identity(struct host *host, struct pci_function *f)
 		error = pci_parse_uevent(&host->arena, uevent, f);
 	if (error == 0)
 		return;
-	f->error = error;
+	/* absent here is no answer: every function has one, and "no driver" must not follow from it
+	 */
+	f->error = error == -ENOENT ? PCI_MISSING : error;
+	error = f->error;
 	f->driver = (struct fact_text){ .error = error };
 	f->vendor = f->device = f->subsystem_vendor = f->subsystem_device = 0;
 	f->class_code = 0;
@@ -155,6 +171,8 @@ static void read_group(struct host *host, struct pci_function *f)
 
 	group->error =
 		root_link(host->root, &host->arena, host_path(host, f, "/iommu_group"), &target);
+	if (group->error == -ENOENT && f->error == PCI_MISSING)
+		group->error = PCI_MISSING;
 	if (group->error)
 		return;
 	const char *slash = strrchr(target, '/');
@@ -194,7 +212,7 @@ static bool place_function(struct host *host, const char *name, struct pci_funct
 static bool read_function(struct host *host, struct pci_function *f)
 {
 	read_identity(host, f);
-	if (f->error && f->error != -EBADMSG && has_vanished(host, link_of(host, f->name)))
+	if (f->error && has_vanished(host, link_of(host, f->name)))
 		return false;
 	read_group(host, f);
 	return true;

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Who uses a device, put together from the files about each kind of use. Facts of the whole host
+// are read once; what is asked per device is a few attributes below it. What could not be looked at
+// stays beside what was found: no use found and no gap is the only "nobody".
+
+#include "host/use.h"
+#include "base/text.h"
+#include "host/host.h"
+#include "host/use_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+void *use_grown(struct arena *a, void *array, size_t n, size_t *size, size_t element_bytes)
+{
+	if (n < *size)
+		return array;
+	*size = *size ? *size * 2 : 16;
+	void *grown = arena_array(a, *size, element_bytes);
+	if (n)
+		memcpy(grown, array, n * element_bytes);
+	return grown;
+}
+
+void use_add(struct use_search *search, struct device_use use)
+{
+	struct device_uses *found = search->found;
+
+	found->use = use_grown(&search->host->arena, found->use, found->n, &search->size,
+			       sizeof(*found->use));
+	found->use[found->n++] = use;
+}
+
+void use_unknown(struct use_search *search, const char *where, int error)
+{
+	struct device_uses *found = search->found;
+
+	if (error == 0 || error == -ENOENT)
+		return;
+	for (size_t i = 0; i < found->n_gaps; i++) {
+		if (found->gap[i].kind == search->kind && str_eq(found->gap[i].where, where))
+			return;
+	}
+	found->gap = use_grown(&search->host->arena, found->gap, found->n_gaps, &search->gap_size,
+			       sizeof(*found->gap));
+	found->gap[found->n_gaps++] = (struct use_gap){ search->kind, where, error };
+}
+
+bool use_is_below(const struct use_search *search, const char *path)
+{
+	size_t n = strlen(search->f->path);
+
+	return strncmp(path, search->f->path, n) == 0 && path[n] == '/';
+}
+
+const char *use_text(struct use_search *search, const char *path)
+{
+	struct bytes data;
+	int error = root_read(search->host->root, &search->host->arena, path, &data);
+
+	use_unknown(search, path, error);
+	return error < 0 ? NULL : text_trimmed(&search->host->arena, data);
+}
+
+bool use_list(struct use_search *search, const char *path, struct names *ret)
+{
+	int error = root_list(search->host->root, &search->host->arena, path, ret);
+
+	use_unknown(search, path, error);
+	return error == 0;
+}
+
+/* The group's node stands for all of its functions: whoever holds it has them all. */
+static void find_guests(struct use_search *search)
+{
+	struct arena *a = &search->host->arena;
+	const struct open_nodes *open = &search->facts->open;
+	const char *node[2];
+	size_t n = host_vfio_nodes(search->host, search->f, node);
+
+	for (size_t i = 0; i < open->n; i++) {
+		const struct open_node *held = &open->node[i];
+
+		for (size_t k = 0; k < n; k++) {
+			if (!str_eq(held->node, node[k]))
+				continue;
+			use_add(search,
+				(struct device_use){
+					.kind = USE_GUEST,
+					.active = true,
+					.what = arena_printf(a, "%s (pid %s) has %s open",
+							     held->command, held->pid, held->node),
+					.where = held->link,
+					.value = held->node,
+					.stop = use_stop_unit(search->host, held),
+				});
+		}
+	}
+	if (n)
+		use_unknown(search, open->where, open->error);
+}
+
+void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret)
+{
+	static const struct {
+		enum use_kind kind;
+		void (*find)(struct use_search *search);
+	} finders[] = {
+		{ USE_DISK, use_find_disks },      { USE_NETWORK, use_find_network },
+		{ USE_DISPLAY, use_find_display }, { USE_SOUND, use_find_sound },
+		{ USE_INPUT, use_find_input },     { USE_GUEST, find_guests },
+	};
+	struct use_search search = { .host = host, .f = f, .facts = host_use(host), .found = ret };
+
+	*ret = (struct device_uses){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(finders); i++) {
+		search.kind = finders[i].kind;
+		use_unknown(&search, search.facts->device_where, search.facts->device_error);
+		finders[i].find(&search);
+	}
+}
+
+const struct use_gap *device_uses_gap(const struct device_uses *uses, enum use_kind kind)
+{
+	for (size_t i = 0; i < uses->n_gaps; i++) {
+		if (uses->gap[i].kind == kind)
+			return &uses->gap[i];
+	}
+	return NULL;
+}
+
+const struct use_facts *host_use(struct host *host)
+{
+	if (host->use)
+		return host->use;
+	struct use_facts *use = arena_alloc(&host->arena, sizeof(*use));
+	use_read_tables(host, use);
+	use_read_routes(host, use);
+	use_read_framebuffers(host, use);
+	use_read_keyboards(host, use);
+	host_read_open(host, &use->open);
+	host->use = use;
+	return use;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who uses a device: what stands below it in sysfs (disks, interfaces, displays, sound, input),
+ * what the host has built on that (mounts, swap, LVM, md, routes, consoles), and which processes
+ * have its nodes open. What belongs to a device is decided by its real path alone, so it holds for
+ * the disks behind a SATA or USB controller as for an NVMe drive.
+ *
+ * Sources: proc(5), Documentation/ABI/testing/sysfs-block, sysfs-class-net, sysfs-class-drm,
+ * sysfs-class-net; run/udev/data of systemd-udevd for signatures on disks.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/root.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct host;
+struct pci_function;
+
+enum use_kind {
+	USE_DISK, /* a file system, swap, or what LVM, md, LUKS, btrfs, ZFS or bcache made of it */
+	USE_NETWORK, /* a route, bridge, bond, or a connection of an administrator */
+	USE_DISPLAY, /* a console, framebuffer, or what draws on it */
+	USE_SOUND,
+	USE_INPUT, /* a keyboard; active: the last one */
+	USE_GUEST, /* a process that has it open through VFIO */
+};
+
+/* One thing that would break, or be lost, with the device. */
+struct device_use {
+	enum use_kind kind;
+	bool active; /* in use now; false: it holds data or is connected, and nothing uses it */
+	const char *what;  /* "/home is mounted from nvme0n1p2 (ext4)" */
+	const char *where; /* the file that says so */
+	const char *value; /* and what it says */
+	const char *stop;  /* how to end it, or NULL */
+};
+
+/* Something that could not be looked at, so that there may be more. */
+struct use_gap {
+	enum use_kind kind;
+	const char *where;
+	int error; /* never -ENOENT: that is an answer */
+};
+
+struct device_uses {
+	struct device_use *use;
+	size_t n;
+	struct use_gap *gap; /* at most one for each kind and place */
+	size_t n_gaps;
+};
+
+/* An entry of sys/class: "block", "nvme0n1p2", its directory below sys/devices. */
+struct class_device {
+	const char *class_name;
+	const char *name;
+	const char *path;
+};
+
+struct mount {
+	uint32_t major, minor;
+	const char *source, *target, *type;
+};
+
+struct route {
+	const char *interface;
+	bool is_v4;
+	uint8_t prefix[16]; /* IPv4 as ::ffff:a.b.c.d */
+	unsigned length_bits;
+	bool is_default;
+	uint32_t metric;
+	const char *destination; /* "192.168.1.0/24" */
+	const char *where;
+	const char *text; /* the line */
+};
+
+/* An established connection to the local port 22. */
+struct ssh_connection {
+	const char *interface; /* that answers to it leave by */
+	const char *where;
+	const char *text;
+};
+
+/* A device node that a process has open. */
+struct open_node {
+	const char *node; /* "dev/dri/card0" */
+	const char *pid;
+	const char *command;
+	const char *link; /* "proc/812/fd/7" */
+	const char *unit; /* the system's unit that the process belongs to, or NULL */
+};
+
+struct open_nodes {
+	struct open_node *node;
+	size_t n;
+	/* the first descriptors that could not be read, and why: an ordinary user sees only its own
+	 */
+	int error;
+	const char *where;
+};
+
+/* What the firmware's framebuffer occupies. */
+struct framebuffer {
+	const char *name; /* of the driver, or BOOTFB: it is only reserved */
+	uint64_t start, end;
+	const char *text;
+};
+
+struct keyboard {
+	const char *name;
+	const char *path;
+	const char *where;
+};
+
+struct use_facts {
+	struct class_device *device;
+	size_t n_devices;
+	int device_error; /* of the first class that could not be listed */
+	const char *device_where;
+
+	struct mount *mount;
+	size_t n_mounts;
+	int mount_error;
+	const char **swap; /* "dev/nvme0n1p3" */
+	size_t n_swaps;
+	int swap_error;
+
+	struct route *route;
+	size_t n_routes;
+	int route_error;
+	const char *route_where;
+	struct ssh_connection *ssh;
+	size_t n_ssh;
+	int ssh_error;
+	const char *ssh_where;
+
+	struct framebuffer *framebuffer;
+	size_t n_framebuffers;
+	int framebuffer_error; /* -EACCES: an ordinary user sees no addresses */
+
+	struct keyboard *keyboard; /* of the hardware: none that a program made */
+	size_t n_keyboards;
+	int keyboard_error;
+	const char *keyboard_where;
+
+	struct open_nodes open;
+};
+
+/* Reads them at the first call; they belong to the host. */
+const struct use_facts *host_use(struct host *host);
+
+/* What uses @f, kind by kind. */
+void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret);
+
+/* The first gap of that kind; NULL when all of it could be looked at. */
+const struct use_gap *device_uses_gap(const struct device_uses *uses, enum use_kind kind);
+
+/* ---- open.c: who has device nodes open ---- */
+
+/* Looks now: nodes of graphics, sound, framebuffers and VFIO that any process has open. */
+void host_read_open(struct host *host, struct open_nodes *ret);
+
+/* The nodes under which VFIO offers @f: group and cdev ("dev/vfio/7"). Returns how many. */
+size_t host_vfio_nodes(struct host *host, const struct pci_function *f, const char *ret_node[2]);
+
+/* A process that has one of them open: "qemu-system-x86 (pid 812)", or NULL. Looks now. */
+const char *host_vfio_user(struct host *host, const struct pci_function *f);

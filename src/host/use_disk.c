@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+// Disks below a device, and what is built on them. Holders (device mapper, md, bcache) are followed
+// up to what is mounted; btrfs with several devices and ZFS have no holders and are found by their
+// own files. Signatures come from udev's database: a disk with data that nothing uses is worth a
+// word, not a refusal.
+
+#include "base/text.h"
+#include "host/use_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HOLDER_DEPTH_MAX 8
+
+static bool device_number(struct use_search *search, const char *name, uint32_t *ret_major,
+			  uint32_t *ret_minor)
+{
+	const char *path = arena_printf(&search->host->arena, "sys/class/block/%s/dev", name);
+	const char *text = use_text(search, path);
+
+	return text && sscanf(text, "%u:%u", ret_major, ret_minor) == 2;
+}
+
+static void add_mounts(struct use_search *search, const char *disk, const char *name)
+{
+	struct arena *a = &search->host->arena;
+	const struct use_facts *facts = search->facts;
+	uint32_t major, minor;
+	bool numbered = device_number(search, name, &major, &minor);
+	const char *node = arena_concat(a, "/dev/", name);
+
+	for (size_t i = 0; i < facts->n_mounts; i++) {
+		const struct mount *mount = &facts->mount[i];
+
+		/* btrfs and overlays show numbers of their own, so the source counts too */
+		if (!(numbered && mount->major == major && mount->minor == minor) &&
+		    !str_eq(mount->source, node))
+			continue;
+		use_add(search, (struct device_use){
+					.kind = USE_DISK,
+					.active = true,
+					.what = arena_printf(a, "%s is mounted from %s (%s%s%s)",
+							     mount->target, name, mount->type,
+							     str_eq(disk, name) ? "" : ", on ",
+							     str_eq(disk, name) ? "" : disk),
+					.where = "proc/self/mountinfo",
+					.value = arena_printf(a, "%u:%u %s", mount->major,
+							      mount->minor, mount->target),
+					.stop = arena_printf(a, "umount %s", mount->target),
+				});
+	}
+}
+
+static void add_swaps(struct use_search *search, const char *name)
+{
+	struct arena *a = &search->host->arena;
+	const char *node = arena_concat(a, "dev/", name);
+
+	for (size_t i = 0; i < search->facts->n_swaps; i++) {
+		if (!str_eq(search->facts->swap[i], node))
+			continue;
+		use_add(search, (struct device_use){
+					.kind = USE_DISK,
+					.active = true,
+					.what = arena_printf(a, "%s is swap space", name),
+					.where = "proc/swaps",
+					.value = node,
+					.stop = arena_concat(a, "swapoff /", node),
+				});
+	}
+}
+
+/* A multi-device btrfs is mounted when its UUID stands in sys/fs/btrfs. */
+static void add_btrfs(struct use_search *search, const char *name)
+{
+	struct arena *a = &search->host->arena;
+	struct names systems, devices;
+
+	if (!use_list(search, "sys/fs/btrfs", &systems))
+		return;
+	for (size_t s = 0; s < systems.n; s++) {
+		const char *path = arena_printf(a, "sys/fs/btrfs/%s/devices", systems.name[s]);
+
+		/* "features" has no devices */
+		if (!use_list(search, path, &devices) || devices.n < 2)
+			continue;
+		for (size_t d = 0; d < devices.n; d++) {
+			if (!str_eq(devices.name[d], name))
+				continue;
+			use_add(search,
+				(struct device_use){
+					.kind = USE_DISK,
+					.active = true,
+					.what = arena_printf(
+						a, "%s is one of %zu devices of a mounted btrfs",
+						name, devices.n),
+					.where = path,
+					.value = name,
+				});
+		}
+	}
+}
+
+/* "E:ID_FS_TYPE=ext4" in run/udev/data/b259:1 */
+static const char *signature(struct use_search *search, const char *name, const char **ret_where)
+{
+	struct arena *a = &search->host->arena;
+	uint32_t major, minor;
+	const char *line;
+	size_t n;
+
+	if (!device_number(search, name, &major, &minor))
+		return NULL;
+	*ret_where = arena_printf(a, "run/udev/data/b%u:%u", major, minor);
+	const char *rest = use_text(search, *ret_where);
+	while (rest && text_next_line(&rest, &line, &n)) {
+		static const char key[] = "E:ID_FS_TYPE=";
+
+		if (n > sizeof(key) - 1 && strncmp(line, key, sizeof(key) - 1) == 0)
+			return arena_strndup(a, line + sizeof(key) - 1, n - sizeof(key) + 1);
+	}
+	return NULL;
+}
+
+static bool has_imported_pools(struct use_search *search)
+{
+	struct host *host = search->host;
+	struct names pools, entries;
+
+	if (root_list(host->root, &host->arena, "proc/spl/kstat/zfs", &pools) < 0)
+		return false;
+	for (size_t i = 0; i < pools.n; i++) {
+		const char *path = arena_concat(&host->arena, "proc/spl/kstat/zfs/", pools.name[i]);
+		/* pools are directories between the files of statistics */
+		if (root_list(host->root, &host->arena, path, &entries) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_signature(struct use_search *search, const char *name)
+{
+	struct arena *a = &search->host->arena;
+	const char *where, *type = signature(search, name, &where);
+
+	if (!type)
+		return;
+	bool zfs = str_eq(type, "zfs_member") && has_imported_pools(search);
+	use_add(search,
+		(struct device_use){
+			.kind = USE_DISK,
+			.active = zfs,
+			.what = zfs ? arena_printf(
+					      a, "%s belongs to a ZFS pool, and pools are imported",
+					      name)
+				    : arena_printf(a, "%s holds data (%s)", name, type),
+			.where = where,
+			.value = arena_concat(a, "ID_FS_TYPE=", type),
+			.stop = zfs ? "zpool export" : NULL,
+		});
+}
+
+static void add_uses(struct use_search *search, const char *disk, const char *name, int depth);
+
+static void add_holders(struct use_search *search, const char *disk, const char *name, int depth)
+{
+	struct host *host = search->host;
+	struct names holders;
+	const char *path = arena_printf(&host->arena, "sys/class/block/%s/holders", name);
+
+	if (depth >= HOLDER_DEPTH_MAX || !use_list(search, path, &holders))
+		return;
+	for (size_t i = 0; i < holders.n; i++) {
+		const char *label =
+			use_text(search, arena_printf(&host->arena, "sys/class/block/%s/dm/name",
+						      holders.name[i]));
+
+		use_add(search,
+			(struct device_use){
+				.kind = USE_DISK,
+				.active = true,
+				.what = arena_printf(&host->arena, "%s is a part of %s%s%s%s", name,
+						     holders.name[i], label ? " (" : "",
+						     label ? label : "", label ? ")" : ""),
+				.where = path,
+				.value = holders.name[i],
+				.stop = label ? arena_concat(&host->arena, "dmsetup remove ", label)
+					      : NULL,
+			});
+		add_uses(search, disk, holders.name[i], depth + 1);
+	}
+}
+
+static void add_uses(struct use_search *search, const char *disk, const char *name, int depth)
+{
+	size_t before = search->found->n;
+
+	add_mounts(search, disk, name);
+	add_swaps(search, name);
+	add_btrfs(search, name);
+	add_holders(search, disk, name, depth);
+	if (search->found->n == before)
+		add_signature(search, name);
+}
+
+/*
+ * With native multipath the visible nvme0n1 hangs below sys/devices/virtual/nvme-subsystem; only
+ * its hidden paths nvme0c0n1 are below the device. The subsystem has a link to each of its
+ * controllers.
+ */
+static bool is_multipath_of(struct use_search *search, const struct class_device *disk)
+{
+	struct host *host = search->host;
+	static const char marker[] = "/nvme-subsystem/";
+	const char *subsystem = strstr(disk->path, marker), *controller;
+	struct names names;
+
+	if (!subsystem)
+		return false;
+	const char *end = strchr(subsystem + sizeof(marker) - 1, '/');
+	if (!end)
+		return false;
+	const char *directory = arena_strndup(&host->arena, disk->path, (size_t)(end - disk->path));
+	if (root_list(host->root, &host->arena, directory, &names) < 0)
+		return false;
+	for (size_t i = 0; i < names.n; i++) {
+		if (!str_starts(names.name[i], "nvme"))
+			continue;
+		const char *link = arena_printf(&host->arena, "%s/%s", directory, names.name[i]);
+		if (root_follow(host->root, &host->arena, link, &controller) == 0 &&
+		    use_is_below(search, controller))
+			return true;
+	}
+	return false;
+}
+
+void use_find_disks(struct use_search *search)
+{
+	const struct use_facts *facts = search->facts;
+	bool any = false;
+
+	for (size_t i = 0; i < facts->n_devices; i++) {
+		const struct class_device *disk = &facts->device[i];
+
+		if (!str_eq(disk->class_name, "block") ||
+		    (!use_is_below(search, disk->path) && !is_multipath_of(search, disk)))
+			continue;
+		any = true;
+		add_uses(search, disk->name, disk->name, 0);
+	}
+	if (any && facts->mount_error)
+		use_unknown(search, "proc/self/mountinfo", facts->mount_error);
+	if (any && facts->swap_error)
+		use_unknown(search, "proc/swaps", facts->swap_error);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files about uses share. */
+#pragma once
+
+#include "host/host.h"
+#include "host/use.h"
+
+/* What proc says of many things at once may be long. */
+#define USE_TABLE_MAX_BYTES ((size_t)8 << 20)
+
+/* A device being looked at: its uses so far, and the facts they come from. */
+struct use_search {
+	struct host *host;
+	const struct pci_function *f;
+	const struct use_facts *facts;
+	struct device_uses *found;
+	size_t size, gap_size;
+	enum use_kind kind; /* that is being looked for: where gaps belong */
+};
+
+void use_add(struct use_search *search, struct device_use use);
+/* Remembers what could not be looked at; -ENOENT is an answer and not kept, 0 neither. */
+void use_unknown(struct use_search *search, const char *where, int error);
+/* Whether @path lies below the device. */
+bool use_is_below(const struct use_search *search, const char *path);
+/* The text of a file of the root without its newline; NULL when it could not be read. */
+const char *use_text(struct use_search *search, const char *path);
+/* Names in a directory; false when it could not be listed. */
+bool use_list(struct use_search *search, const char *path, struct names *ret);
+
+/* An array with room for one more than @n elements, *@size of them. */
+void *use_grown(struct arena *a, void *array, size_t n, size_t *size, size_t element_bytes);
+/* The command that ends what process holds a node; NULL: not known. */
+const char *use_stop_unit(struct host *host, const struct open_node *open);
+
+void use_read_tables(struct host *host, struct use_facts *ret);
+void use_read_routes(struct host *host, struct use_facts *ret);
+void use_read_framebuffers(struct host *host, struct use_facts *ret);
+void use_read_keyboards(struct host *host, struct use_facts *ret);
+
+void use_find_disks(struct use_search *search);
+void use_find_network(struct use_search *search);
+void use_find_display(struct use_search *search);
+void use_find_sound(struct use_search *search);
+void use_find_input(struct use_search *search);
