@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""Runs the program on every fixture machine of tests/hosts and compares its answers with those recorded here.
+
+usage: run.py PROGRAM [--update] [HOST...]      --update records the answers instead; read the diff before you commit it
+
+tests/golden/<host>/<command>.txt and .json hold what the program says with --numeric, because names come from
+the hardware database of the machine that runs the test. An answer other than "yes" or "done" is recorded with its exit status and
+its sentence on stderr. Besides, every answer must be the same from a snapshot of the fixture as from the fixture, hold no
+control characters, and, as JSON, be what docs/schema says. Prints TAP.
+"""
+import difflib
+import json
+import os
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOSTS = os.path.join(HERE, "../hosts")
+SCHEMAS = os.path.abspath(os.path.join(HERE, "../../docs/schema"))
+sys.path.insert(0, HOSTS)
+
+import expand
+import jsonschema
+
+import tap
+
+# What every machine is asked; a fixture adds its own with `golden` lines.
+COMMANDS = (["list"], ["list", "gpus"], ["list", "groups"])
+
+
+def transcript(status, out, err):
+    return out + ("[exit status %d]\n%s" % (status, err) if status or err else "")
+
+
+def difference(wanted, got):
+    return [line.rstrip("\n") for line in
+            difflib.unified_diff(wanted.splitlines(), got.splitlines(), "recorded", "now", lineterm="", n=1)]
+
+
+def against_schema(text):
+    """Complaints about a JSON answer; its "schema" names the file in docs/schema."""
+    try:
+        answer = json.loads(text)
+        with open(os.path.join(SCHEMAS, answer["schema"].split(".")[1].split("/")[0] + ".json"), encoding="utf-8") as f:
+            schema = json.load(f)
+    except (ValueError, KeyError, OSError) as e:
+        return ["no JSON answer: %s" % e]
+    validator = jsonschema.Draft202012Validator(schema, jsonschema.RefResolver("file://%s/" % SCHEMAS, schema))
+    return ["%s: %s" % (e.json_path, e.message[:200]) for e in validator.iter_errors(answer)]
+
+
+def against_fixture(host, text):
+    """What `list --json` says of every function, held against the fixture itself; functions whose identity, driver or
+    group the fixture spoils are left to the recorded answer."""
+    spoiled = {path[1:].split("/")[0] for path, _ in host.late + host.errors
+               if path.endswith(("/uevent", "/iommu_group", "/driver"))}
+    said = {f["address"]: f for f in json.loads(text)["pci"]}
+    complaints = []
+    for f in host.functions.values():
+        if f.address in spoiled or "\n" in (f.option["driver"] or ""):
+            continue
+        wanted = {
+            "address": f.address, "vendor": "%04x" % f.vendor, "device": "%04x" % f.device,
+            "subsystem_vendor": "%04x" % f.sub_vendor, "subsystem_device": "%04x" % f.sub_device,
+            "class": "%06x" % f.class_code, "name": None, "iommu_group": f.option["group"] and int(f.option["group"]),
+            "driver": f.option["driver"] and os.fsencode(f.option["driver"]).decode("utf-8", "replace"),
+        }
+        if said.get(f.address) != wanted:
+            complaints.append("%s is %s and not %s" % (f.address, wanted, said.get(f.address)))
+    return complaints
+
+
+def file_name(words):
+    return "-".join(word.replace(":", "-") for word in words)
+
+
+def compare(path, text, update):
+    if update:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return []
+    try:
+        with open(path, encoding="utf-8") as f:
+            return difference(f.read(), text)
+    except FileNotFoundError:
+        return ["%s is missing: run with --update" % os.path.relpath(path, HERE)]
+
+
+def judge_host(results, program, name, update):
+    host = expand.read_host(os.path.join(HOSTS, name + ".host"))
+    with tempfile.TemporaryDirectory() as temp:
+        root, snapshot = os.path.join(temp, name), os.path.join(temp, "snapshot.tar")
+        host.tree().write(root)
+        status, out, err = tap.run(program, "--root", root, "snapshot", snapshot)
+        results.result("%s: snapshot" % name, [] if status == 0 and not err else [transcript(status, out, err)])
+        for words in [*COMMANDS, *host.golden]:
+            for ending, options in (("txt", ["--numeric"]), ("json", ["--numeric", "--json"])):
+                status, out, err = tap.run(program, "--root", root, *words, *options)
+                text = transcript(status, out, err)
+                path = os.path.join(HERE, name, "%s.%s" % (file_name(words), ending))
+                again = transcript(*tap.run(program, "--root", snapshot, *words, *options))
+                complaints = compare(path, text, update) + tap.unsafe(text) + difference(text, again)
+                if ending == "json" and out:
+                    complaints += against_schema(out)
+                    if words == ["list"]:
+                        complaints += against_fixture(host, out)
+                results.result("%s: %s, %s" % (name, " ".join(words), ending), complaints)
+
+
+def leftovers(names):
+    """Recorded answers that no fixture asks for any more."""
+    wanted = set()
+    for name in names:
+        host = expand.read_host(os.path.join(HOSTS, name + ".host"))
+        wanted |= {"%s/%s.%s" % (name, file_name(w), e) for w in [*COMMANDS, *host.golden] for e in ("txt", "json")}
+    there = {"%s/%s" % (name, file) for name in names if os.path.isdir(os.path.join(HERE, name))
+             for file in os.listdir(os.path.join(HERE, name))}
+    return sorted(there - wanted)
+
+
+def main():
+    words = [word for word in sys.argv[2:] if word != "--update"]
+    update = len(words) < len(sys.argv) - 2
+    program = os.path.abspath(sys.argv[1])
+    names = words or sorted(f[:-len(".host")] for f in os.listdir(HOSTS) if f.endswith(".host"))
+    results = tap.Tap()
+    for name in names:
+        judge_host(results, program, name, update)
+    results.result("no recorded answer is left over", leftovers(names))
+    results.end()
+
+
+if __name__ == "__main__":
+    main()
