@@ -1,0 +1,44 @@
+# The few commands of this project: a thin front for meson (build), tests/run.py and tests/lab.
+# `make demo` and `make test` need nothing but make and apt-get on a fresh Debian 12.
+
+BUILD = build
+PYTHON = /usr/bin/python3
+PACKAGES = $(shell sed 's/\#.*//' packages.txt)
+
+build: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+# A machine that has every package is only asked, not touched.
+deps:
+	@missing=$$(for package in $(PACKAGES); do \
+		dpkg-query -W -f='$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed || echo $$package; \
+	done); \
+	[ -n "$$missing" ] || exit 0; \
+	as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	echo "make deps: installing with apt-get, which says below how much it downloads:" $$missing; \
+	$$as_root apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y --no-install-recommends $$missing
+
+test: deps
+	$(PYTHON) tests/run.py
+
+# The machines that a release is tried on; so far the same cases as `make test`.
+lab: deps build
+	tests/lab/run.sh
+
+demo: deps build
+	tests/lab/demo.sh
+
+bench: deps build
+	$(PYTHON) tests/bench/bench.py
+
+install: build
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-*
+
+.PHONY: build deps test lab demo bench install clean
