@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <popt.h>
 #include <stdint.h>
@@ -166,8 +167,12 @@ static int parse(struct invocation *in, int argc, char **argv, struct err *e)
 	for (int i = 0; i < argc; i++)
 		words[i] = argv[i];
 	int error = parse_pass(in, argc, words, &rest, e);
-	if (error < 0 || in->n_arguments == 0)
+	if (error < 0)
 		return error;
+	if (in->n_arguments == 0) {
+		in->command = in->global.help ? NULL : find_command("status");
+		return 0;
+	}
 	const char *name = rest[0];
 	in->command = find_command(name);
 	if (!in->command)
@@ -256,11 +261,24 @@ static int exit_status(int answer, const struct err *e)
 	}
 }
 
+/* A file opened as descriptor 2 would receive the error messages. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct invocation in = { 0 };
 	struct err e = { 0 };
 
+	open_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	int answer = parse(&in, argc, argv, &e);
 	if (answer >= 0 && in.global.version)
@@ -270,7 +288,7 @@ int main(int argc, char **argv)
 	else if (answer >= 0)
 		answer = execute(&in, &e);
 	if (answer < 0)
-		fprintf(stderr, "passthru: %s\n", e.text);
+		fprintf(stderr, "passthru: %s\n", doc_plain(&in.arena, e.text));
 	arena_free(&in.arena);
 	return exit_status(answer, &e);
 }

@@ -17,6 +17,8 @@ const char *fact_reason(int error)
 		return "permission denied";
 	case -EBADMSG:
 		return "not understood";
+	case PCI_MISSING:
+		return "its files are missing";
 	case PCI_ASLEEP:
 		return "the device sleeps; reading it would wake it";
 	default: {
@@ -113,6 +115,26 @@ struct doc_value function_name(struct request *request, const struct pci_functio
 	if (vendor && device)
 		return doc_string(arena_printf(&request->host->arena, "%s %s", vendor, device));
 	return doc_string(vendor ? vendor : device);
+}
+
+struct doc_column *function_columns(struct request *request, const struct doc_column *columns,
+				    size_t n)
+{
+	struct doc_column *copy = arena_array(&request->host->arena, n, sizeof(*copy));
+
+	memcpy(copy, columns, n * sizeof(*copy));
+	for (size_t i = 0; i < n; i++) {
+		if (request->numeric && str_eq(copy[i].key, "name"))
+			copy[i].label = NULL;
+	}
+	return copy;
+}
+
+struct doc_value function_selector(struct request *request, const struct pci_function *f)
+{
+	if (f->error)
+		return doc_unknown(fact_reason(f->error));
+	return doc_string(select_word(request->host, f));
 }
 
 void function_cells(struct request *request, struct doc_row *row, const struct pci_function *f)

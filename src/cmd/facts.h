@@ -35,4 +35,8 @@ struct doc_value function_name(struct request *request, const struct pci_functio
 		"driver", "DRIVER", level                                                          \
 	}
 
+/* A copy of @columns without what the options of the request leave out of the text. */
+struct doc_column *function_columns(struct request *request, const struct doc_column *columns,
+				    size_t n);
+struct doc_value function_selector(struct request *request, const struct pci_function *f);
 void function_cells(struct request *request, struct doc_row *row, const struct pci_function *f);

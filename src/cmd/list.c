@@ -14,7 +14,8 @@ static void list_pci(struct request *request)
 		{ "name", "NAME", DOC_TRUNCATE },
 	};
 	struct host *host = request->host;
-	struct doc_table *table = doc_table(doc_root(request->doc), "pci", "", columns,
+	struct doc_table *table = doc_table(doc_root(request->doc), "pci", "",
+					    function_columns(request, columns, ARRAY_SIZE(columns)),
 					    ARRAY_SIZE(columns), NULL, "No PCI devices.");
 
 	for (size_t i = 0; i < host->n_functions; i++) {
@@ -27,6 +28,17 @@ static void list_pci(struct request *request)
 	}
 }
 
+/* What is not known to belong into a list would be missing without a word. */
+static void note_unknown(struct request *request, size_t n, const char *what)
+{
+	struct arena *arena = &request->host->arena;
+
+	if (n > 0)
+		doc_note(doc_root(request->doc),
+			 arena_printf(arena, "The %s of %s could not be read.", what,
+				      text_count(arena, n, "function", "functions")));
+}
+
 static void list_gpus(struct request *request)
 {
 	static const struct doc_column columns[] = {
@@ -35,37 +47,25 @@ static void list_gpus(struct request *request)
 		{ "name", "NAME", DOC_TRUNCATE },
 	};
 	struct host *host = request->host;
-	struct doc_table *table = doc_table(doc_root(request->doc), "gpus", "", columns,
+	size_t n_unknown = 0;
+	struct doc_table *table = doc_table(doc_root(request->doc), "gpus", "",
+					    function_columns(request, columns, ARRAY_SIZE(columns)),
 					    ARRAY_SIZE(columns), NULL, "No display controllers.");
 
 	for (size_t i = 0; i < host->n_functions; i++) {
 		const struct pci_function *f = &host->functions[i];
 
+		n_unknown += f->error != 0;
 		if (!pci_is_display(f))
 			continue;
 		struct doc_row *row = doc_row(table);
-		doc_cell(row, doc_string(select_word(host, f)));
+		doc_cell(row, function_selector(request, f));
 		function_cells(request, row, f);
 		doc_cell(row, fact_number(f->iommu_group));
 		doc_cell(row, fact_bool(host_boot_vga(host, f)));
 		doc_cell(row, function_name(request, f));
 	}
-}
-
-/* Functions whose group is not known would be missing without a word. */
-static void note_unknown_groups(struct request *request)
-{
-	struct host *host = request->host;
-	size_t n = 0;
-
-	for (size_t i = 0; i < host->n_functions; i++) {
-		int error = host->functions[i].iommu_group.error;
-		n += error != 0 && error != -ENOENT;
-	}
-	if (n > 0)
-		doc_note(doc_root(request->doc),
-			 arena_printf(&host->arena, "The group of %s could not be read.",
-				      text_count(&host->arena, n, "function", "functions")));
+	note_unknown(request, n_unknown, "class");
 }
 
 static void list_groups(struct request *request)
@@ -76,13 +76,15 @@ static void list_groups(struct request *request)
 		FUNCTION_COLUMNS(DOC_LEVEL_1),
 		{ "name", "NAME", DOC_LEVEL_1 | DOC_TRUNCATE },
 	};
-	struct doc_table *table =
-		doc_table(doc_root(request->doc), "groups", "", columns, ARRAY_SIZE(columns),
-			  "devices", "No IOMMU groups: the IOMMU is off or not there.");
+	struct doc_table *table = doc_table(doc_root(request->doc), "groups", "",
+					    function_columns(request, columns, ARRAY_SIZE(columns)),
+					    ARRAY_SIZE(columns), "devices",
+					    "No IOMMU groups: the IOMMU is off or not there.");
+	struct host *host = request->host;
 	struct iommu_group *groups;
-	size_t n;
+	size_t n, n_unknown = 0;
 
-	host_groups(request->host, &groups, &n);
+	host_groups(host, &groups, &n);
 	for (size_t g = 0; g < n; g++) {
 		struct doc_row *row = doc_row(table);
 
@@ -94,7 +96,11 @@ static void list_groups(struct request *request)
 			doc_cell(child, function_name(request, groups[g].members[i]));
 		}
 	}
-	note_unknown_groups(request);
+	for (size_t i = 0; i < host->n_functions; i++) {
+		int error = host->functions[i].iommu_group.error;
+		n_unknown += error != 0 && error != -ENOENT;
+	}
+	note_unknown(request, n_unknown, "group");
 }
 
 static const struct {

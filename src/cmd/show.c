@@ -17,7 +17,7 @@ static void add_identity(struct request *request, const struct pci_function *f,
 	struct doc_value subsystem = function_id(request, f, f->subsystem_vendor, 4);
 
 	doc_field(node, "address", "Address", doc_string(f->name));
-	doc_field(node, "selector", "Selector", doc_string(select_word(request->host, f)));
+	doc_field(node, "selector", "Selector", function_selector(request, f));
 	doc_field(node, "name", "Name", function_name(request, f));
 	doc_field(node, "class", "Class", function_class(request, f));
 	doc_field(node, "vendor", "Ids", function_ids(request, f));
@@ -45,7 +45,8 @@ static void add_function_table(struct request *request, struct doc_node *node, c
 		{ "name", "NAME", DOC_TRUNCATE },
 	};
 	struct doc_table *table =
-		doc_table(node, key, label, columns, ARRAY_SIZE(columns), NULL, empty);
+		doc_table(node, key, label, function_columns(request, columns, ARRAY_SIZE(columns)),
+			  ARRAY_SIZE(columns), NULL, empty);
 
 	for (size_t i = 0; i < functions->n; i++) {
 		struct doc_row *row = doc_row(table);
@@ -73,19 +74,41 @@ static void add_group(struct request *request, const struct pci_function *f)
 		return;
 	}
 	if (group.n_others > 0)
-		doc_field(node, "others", "Not on the PCI bus",
-			  doc_list(group.others, group.n_others));
+		doc_field(node, "others", "Other members", doc_list(group.others, group.n_others));
 	members = (struct selection){ group.members, group.n_members };
 	add_function_table(request, node, "members", "Members", &members, "None.");
 }
 
+/* Functions of the slot of which it is not known whether they belong to @f. */
+static size_t count_unknown_mates(const struct host *host, const struct pci_function *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < host->n_functions; i++) {
+		const struct pci_function *mate = &host->functions[i];
+		int group = mate->iommu_group.error;
+
+		if (mate != f && pci_same_slot(mate->address, f->address))
+			n += mate->error || (group && group != -ENOENT);
+	}
+	return n;
+}
+
 static void add_closure(struct request *request, struct pci_function *f)
 {
-	struct selection closure;
+	struct arena *arena = &request->host->arena;
+	struct selection closure = { 0 };
+	size_t n_unknown = count_unknown_mates(request->host, f);
 
-	host_companions(request->host, f, &closure);
+	if (!pci_is_bridge(f))
+		host_companions(request->host, f, &closure);
 	add_function_table(request, doc_root(request->doc), "closure", "Goes to a guest together",
-			   &closure, "Nothing.");
+			   &closure, "Nothing: bridges stay with the host.");
+	if (n_unknown > 0)
+		doc_note(doc_root(request->doc),
+			 arena_printf(arena,
+				      "%s of its slot could not be read and may belong to it.",
+				      text_count(arena, n_unknown, "function", "functions")));
 }
 
 static void add_parents(struct request *request, const struct pci_function *f)
@@ -103,8 +126,9 @@ static void add_parents(struct request *request, const struct pci_function *f)
 
 static const char *resource_name(struct arena *arena, const struct pci_function *f, unsigned index)
 {
-	if (pci_is_bridge(f) && index > 1)
-		return arena_printf(arena, "window %u", index);
+	/* whether windows begin at 7 or at 13 depends on the configuration of the kernel */
+	if (pci_is_bridge(f) && index > 6)
+		return "window";
 	if (index == 6)
 		return "ROM";
 	return index < 6 ? arena_printf(arena, "BAR %u", index)
@@ -150,17 +174,6 @@ static void add_resources(struct request *request, const struct pci_function *f,
 	}
 }
 
-/* "x16 at 8.0 GT/s PCIe" */
-static struct doc_value link_text(struct arena *arena, struct fact_text speed,
-				  struct fact_text width)
-{
-	struct doc_value value = fact_text(speed);
-
-	if (value.kind == DOC_STRING && width.error == 0)
-		value.text = arena_printf(arena, "x%s at %s", width.value, speed.value);
-	return value;
-}
-
 static struct doc_value lanes(struct fact_text width)
 {
 	uint64_t n;
@@ -170,6 +183,17 @@ static struct doc_value lanes(struct fact_text width)
 	if (text_number(width.value, 10, 64, &n) < 0)
 		return doc_unknown(fact_reason(-EBADMSG));
 	return doc_number((int64_t)n);
+}
+
+/* "x16 at 8.0 GT/s PCIe" */
+static struct doc_value link_text(struct arena *arena, struct fact_text speed,
+				  struct fact_text width)
+{
+	struct doc_value value = fact_text(speed);
+
+	if (value.kind == DOC_STRING && lanes(width).kind == DOC_NUMBER)
+		value.text = arena_printf(arena, "x%s at %s", width.value, speed.value);
+	return value;
 }
 
 static void add_behaviour(struct request *request, const struct pci_detail *detail)
