@@ -3,7 +3,7 @@
 #
 #   base     busybox, kmod and the tools that the cases look with; the modules of the emulated host
 #   qemu     QEMU with its firmware, and what a nested guest boots: /guest/vmlinux, /guest/guest.cpio
-#   program  the passthru under test and the lab's own scripts; made anew at every call
+#   program  the passthru under test and the lab's own scripts and programs; made anew at every call
 #
 # A program brings the libraries that ldd finds, as in the initramfs generators.  An image is first a
 # manifest of SOURCE DESTINATION lines; its name in the cache carries the hash of all that the manifest
@@ -18,7 +18,7 @@ cache=${PASSTHRU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/passthru}/images
 program=${PASSTHRU:-$here/../../build/passthru}
 
 host_modules='bochs snd-hda-intel snd-hda-codec-generic nvme e1000e e1000 xhci-pci usbhid hid-generic
-	vfio-pci vfio_iommu_type1 kvm-amd kvm-intel virtio_pci virtio_blk'
+	vfio-pci vfio_iommu_type1 kvm-amd kvm-intel virtio_pci virtio_blk ext4'
 guest_modules='bochs snd-hda-intel snd-hda-codec-generic nvme e1000e e1000 virtio_pci virtio_blk'
 
 fail() {
@@ -110,10 +110,23 @@ manifest_qemu() {
 	list_file "$guest_image" guest/guest.cpio
 }
 
+# Compiles one of the lab's own programs, unless that was done, and lists it.
+list_compiled() {
+	compiled=$cache/$1-$(sha256sum <"$here/$1.c" | cut -c 1-16)
+	[ -x "$compiled" ] || {
+		gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o "$temp/$1" "$here/$1.c" || fail "$1.c does not compile"
+		mv "$temp/$1" "$compiled"
+	}
+	touch "$compiled"
+	echo "$compiled usr/bin/$1"
+	list_libraries "$compiled"
+}
+
 manifest_program() {
 	[ -x "$program" ] || fail "no program at $program: build it, or name it in PASSTHRU"
 	list_program "$(cd "$(dirname "$program")" && pwd)/$(basename "$program")" usr/bin/passthru
 	list_opened_libraries "$program"
+	list_compiled vfio_open
 	for file in "$here"/*.sh "$here"/cases/*.sh; do
 		list_file "$file" "lab/${file#"$here/"}"
 	done

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Starts the emulated host: machine.sh [--iommu on|off|none] [--log FILE] [--limit SECONDS] NAME,ARGUMENT... IMAGE...
+# Starts the emulated host: machine.sh [--iommu on|off|none|noremap|amd] [--log FILE] [--limit SECONDS] NAME,ARGUMENT... IMAGE...
 #
 # A q35 machine with an Intel IOMMU whose cards pose the questions that passthru answers: a display with an
 # audio function, its twin with the same ids, an NVMe disk, a network card, two old cards that share one group
-# behind a bridge, USB.  --iommu off leaves the IOMMU to a kernel that is told not to use it, none takes it out.
+# behind a bridge, USB.  --iommu off leaves the IOMMU to a kernel that is told not to use it, none takes it out, noremap
+# has one that cannot remap interrupts.  amd is a machine of its own: an AMD IOMMU, and instead of the two displays one
+# that firmware and boot loader show their picture on, with no driver but the kernel's for that picture.
 # The IMAGES are laid behind one another as initramfs, and its init runs /lab/NAME.sh ARGUMENT...
 # What the script says comes on standard output as it is said; the console goes to the log.  The exit status is the
 # script's, read from the log.  When the machine did not come to an end the console's last lines are shown: status 3.
@@ -42,22 +44,39 @@ append="console=ttyS0 quiet panic=-1 init_on_alloc=0 tsc=reliable no_timer_check
 
 set -- -nodefaults -no-user-config -display none -no-reboot -name lab \
 	-machine q35,accel=tcg,kernel-irqchip=split -cpu max,erms=off,fsrm=off -smp 2 -m 1536
+image=$kernel/vmlinux
+display=bochs-display
+twin=bochs-display,bus=rp2
+intel=intel-iommu,caching-mode=on,device-iotlb=on
 case $iommu in
-on) append="$append intel_iommu=on" ;;
+on | noremap) append="$append intel_iommu=on" ;;
 off) append="$append intel_iommu=off" ;;
+amd)
+	# The mode of the picture is set by the part of the kernel that vmlinux has not.
+	image=$kernel/vmlinuz
+	append="$append vga=0x314 module_blacklist=bochs"
+	display=VGA
+	twin=
+	;;
 none) ;;
-*) echo "machine.sh: --iommu $iommu: on, off or none" >&2 && exit 2 ;;
+*) echo "machine.sh: --iommu $iommu: on, off, none, noremap or amd" >&2 && exit 2 ;;
 esac
-[ "$iommu" = none ] || set -- "$@" -device intel-iommu,intremap=on,caching-mode=on,device-iotlb=on
+case $iommu in
+none) ;;
+noremap) set -- "$@" -device "$intel,intremap=off" ;;
+amd) set -- "$@" -device amd-iommu,intremap=on ;;
+*) set -- "$@" -device "$intel,intremap=on" ;;
+esac
+truncate -s 64M "$temp/disk"
 # As in a real card every function says that it is one of several: the kernel looks at that when it groups one that is
 # plugged in again.
 set -- "$@" \
 	-device pcie-root-port,id=rp1,chassis=1,slot=1,addr=3 \
-	-device bochs-display,bus=rp1,addr=0.0,multifunction=on \
+	-device "$display,bus=rp1,addr=0.0,multifunction=on" \
 	-device ich9-intel-hda,bus=rp1,addr=0.1,multifunction=on,id=hda -audiodev none,id=sound -device hda-output,bus=hda.0,audiodev=sound \
-	-device pcie-root-port,id=rp2,chassis=2,slot=2,addr=4 -device bochs-display,bus=rp2 \
+	-device pcie-root-port,id=rp2,chassis=2,slot=2,addr=4 ${twin:+-device "$twin"} \
 	-device pcie-root-port,id=rp3,chassis=3,slot=3,addr=5 \
-	-blockdev driver=null-co,node-name=disk,size=67108864,read-zeroes=on -device nvme,bus=rp3,drive=disk,serial=lab \
+	-blockdev "driver=file,node-name=disk,filename=$temp/disk" -device nvme,bus=rp3,drive=disk,serial=lab \
 	-device pcie-root-port,id=rp4,chassis=4,slot=4,addr=6 \
 	-netdev user,id=net0,restrict=on -device e1000e,bus=rp4,netdev=net0 \
 	-device pcie-root-port,id=rp5,chassis=5,slot=5,addr=7 -device pcie-pci-bridge,bus=rp5,id=bridge \
@@ -69,7 +88,7 @@ set -- "$@" \
 mkfifo "$temp/out"
 cat "$temp/out" &
 reader=$!
-timeout --foreground -k 5 "$limit" qemu-system-x86_64 "$@" -kernel "$kernel/vmlinux" -initrd "$temp/initrd" -append "$append" \
+timeout --foreground -k 5 "$limit" qemu-system-x86_64 "$@" -kernel "$image" -initrd "$temp/initrd" -append "$append" \
 	-serial "file:$log" -serial stdio </dev/null >"$temp/out" 2>"$temp/stderr" &
 machine=$!
 trap 'kill "$machine"; exit 1' HUP INT TERM

@@ -53,7 +53,7 @@ dump() {
 
 audio=$(pci_find 8086:293e)
 display=${audio%.*}.0
-twin=$(pci_find 1234:1111 | grep -v "$display")
+twin=$(pci_find 1234:1111 | grep -v "$display" || true)
 nvme=$(pci_find 1b36:0010)
 nic=$(pci_find 8086:10d3)
 old=$(pci_find 8086:100e | head -n 1)

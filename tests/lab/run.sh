@@ -49,7 +49,7 @@ more=$(for name; do wants "$name" images; done | tr ' ' '\n' | sort -u)
 # shellcheck disable=SC2086
 [ -z "$more" ] || more=$("$here/image.sh" $more)
 
-for iommu in on off none; do
+for iommu in on off none noremap amd; do
 	cases=
 	images=$common
 	for name; do
