@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "check/device.h"
 
-
 static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 {
 	const struct device_rom *rom = &f->facts->rom;
