@@ -5,5 +5,11 @@
 #include "cmd/cmd.h"
 #include "handover/handover.h"
 
-/* The functions with the driver before and now, and what happened to each. */
-void handover_answer(struct request *request, const struct handover *handover);
+/*
+ * Does @act to the devices that the request names, and answers with the driver of each function
+ * before and now, and what happened to it.
+ */
+MUST_CHECK int handover_command(struct request *request,
+				int (*act)(struct host *host, struct handover *handover,
+					   struct err *e),
+				struct err *e);

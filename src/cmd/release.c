@@ -7,18 +7,7 @@
 
 static int run_release(struct request *request, struct err *e)
 {
-	struct handover handover;
-	int error = host_read_pci(request->host, e);
-
-	if (error == 0)
-		error = handover_select(request->host, request->argument, request->n_arguments,
-					&handover, e);
-	if (error == 0)
-		error = handover_release(request->host, &handover, e);
-	if (error < 0)
-		return error;
-	handover_answer(request, &handover);
-	return ANSWER_YES;
+	return handover_command(request, handover_release, e);
 }
 
 const struct command command_release = {
