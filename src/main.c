@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#define HELP_COLUMNS 80
+
 enum exit_status { EXIT_USAGE = 2, EXIT_FAILED = 3 };
 
 /* ---- help ---- */
@@ -35,28 +37,57 @@ static void print_rows(const char *title, const struct option_row *rows, size_t 
 	}
 }
 
+/* Filled to the width of a page, whatever the terminal. */
+static void print_paragraph(const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (column > 0 && column + 1 + n > HELP_COLUMNS) {
+			putchar('\n');
+			column = 0;
+		}
+		column += (size_t)printf("%s%.*s", column ? " " : "", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
+static void print_command_help(const struct command *command)
+{
+	printf("passthru %s%s%s%s\n\n", command->name, command->n_options ? " [OPTION...]" : "",
+	       command->arguments ? " " : "", command->arguments ? command->arguments : "");
+	print_paragraph(command->help);
+	print_rows("Options", command->options, command->n_options);
+}
+
+static void print_program_help(void)
+{
+	printf("passthru [COMMAND [ARGUMENT...]]\n\n");
+	print_paragraph("Hands devices of this host to virtual machines with VFIO, and takes them "
+			"back. Without a command: where this host stands.");
+	printf("\nCommands:\n");
+	for (const struct command *const *c = commands; *c; c++)
+		printf("  %-10s %s\n", (*c)->name, (*c)->summary);
+	putchar('\n');
+	print_paragraph("`passthru COMMAND --help` explains one.");
+}
+
 static void print_help(const struct command *command)
 {
-	if (command) {
-		printf("passthru %s%s%s%s\n\n%s\n", command->name,
-		       command->n_options ? " [OPTION...]" : "", command->arguments ? " " : "",
-		       command->arguments ? command->arguments : "", command->help);
-		print_rows("Options", command->options, command->n_options);
-	} else {
-		printf("passthru COMMAND [ARGUMENT...]\n\n"
-		       "Hands devices of this host to virtual machines with VFIO, and takes them "
-		       "back.\n\n"
-		       "Commands:\n");
-		for (const struct command *const *c = commands; *c; c++)
-			printf("  %-10s %s\n", (*c)->name, (*c)->summary);
-		printf("\n`passthru COMMAND --help` explains one.\n");
-	}
+	if (command)
+		print_command_help(command);
+	else
+		print_program_help();
 	print_rows("Options of every command", global_rows, n_global_rows);
-	printf("\nDEVICE is an address (0000:41:00.0, 41:00.0), a slot (41:00), ids (10de:1c82) or "
-	       "a\n"
-	       "word with an index (gpu:0, nvme:1, nic:0, usb:2).\n"
-	       "Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 failed, 4 done in "
-	       "part.\n");
+	putchar('\n');
+	print_paragraph("DEVICE is an address (0000:41:00.0, 41:00.0), a slot (41:00), ids "
+			"(10de:1c82) or a word with an index (gpu:0, nvme:1, nic:0, usb:2).");
+	print_paragraph("Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 failed or could "
+			"not find out, 4 done in part.");
 }
 
 /* ---- options ---- */
