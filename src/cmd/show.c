@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // passthru show: everything about one device.
 
+#include "cmd/show.h"
 #include "base/text.h"
 #include "cmd/facts.h"
 #include "handover/handover.h"
@@ -241,6 +242,7 @@ static int run_show(struct request *request, struct err *e)
 	add_parents(request, f);
 	add_resources(request, f, &detail);
 	add_behaviour(request, &detail);
+	show_explanations(request, f);
 	return ANSWER_YES;
 }
 

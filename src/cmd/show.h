@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* The two halves of `show`. */
+#pragma once
+
+#include "cmd/cmd.h"
+
+/* What the host loses with @f, why its group is what it is, and its reserved regions. */
+void show_explanations(struct request *request, struct pci_function *f);
