@@ -379,7 +379,7 @@ static void test_scope_covers(void **state)
 
 static void test_drhd_of(void **state)
 {
-	struct build b CLEANUP_BUILD = begin();
+	struct build b CLEANUP_BUILD = begin(), one CLEANUP_BUILD = begin();
 	struct pci_function other = { .address = { 0, 0, 2, 0 } };
 	struct pci_function third = { .address = { 3, 0, 0x14, 0 } };
 	struct dmar t;
@@ -399,6 +399,10 @@ static void test_drhd_of(void **state)
 	assert_ptr_equal(dmar_drhd_of(&t, &lower), &t.drhds[2]);
 	assert_ptr_equal(dmar_drhd_of(&t, &elsewhere), &t.drhds[3]);
 	assert_null(dmar_drhd_of(&t, &third));
+
+	put_drhd(&one, DMAR_DRHD_INCLUDE_PCI_ALL, 0, 0);
+	assert_int_equal(dmar_parse(&one.arena, build_done(&one), &t, &one.e), 0);
+	assert_ptr_equal(dmar_drhd_of(&t, &lower), &t.drhds[0]);
 }
 
 static void test_next_rmrr(void **state)
@@ -416,11 +420,16 @@ static void test_next_rmrr(void **state)
 	SCOPE(&b, DMAR_SCOPE_ENDPOINT, 0, 0x1400);
 	put_rmrr(&b, 0, 0x4000, 8);
 	SCOPE(&b, DMAR_SCOPE_ENDPOINT, 0, 0x1400);
+	put_rmrr(&b, 0, 0x5000, 8);
+	SCOPE(&b, DMAR_SCOPE_ENDPOINT, 0, 0x1400);
 	assert_int_equal(dmar_parse(&b.arena, build_done(&b), &t, &b.e), 0);
+	assert_int_equal(t.n_rmrrs, 5);
 	const struct dmar_rmrr *found = dmar_next_rmrr(&t, &alone, NULL);
 	assert_ptr_equal(found, &t.rmrrs[0]);
 	found = dmar_next_rmrr(&t, &alone, found);
 	assert_ptr_equal(found, &t.rmrrs[3]);
+	found = dmar_next_rmrr(&t, &alone, found);
+	assert_ptr_equal(found, &t.rmrrs[4]);
 	assert_null(dmar_next_rmrr(&t, &alone, found));
 	assert_null(dmar_next_rmrr(&t, &lower, NULL));
 }

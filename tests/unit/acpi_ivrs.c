@@ -50,7 +50,7 @@ static void put_hid(struct build *b, uint8_t format, const char *uid, uint8_t n)
 {
 	put_entry4(b, IVHD_ACPI_HID, 0x00a5, 0x40);
 	put_text(b, "AMDI0020", 8);
-	put_text(b, "PNP0D40", 8);
+	put_text(b, "PNPD0040", 8);
 	put(b, 1, format);
 	put(b, 1, n);
 	put_text(b, uid, n);
@@ -104,9 +104,9 @@ static void test_ivhd(void **state)
 	struct ivrs t;
 
 	(void)state;
-	put_ivhd(&b, IVRS_IVHD_10H, 1, 0x80048f6e, 0);
-	put_ivhd(&b, IVRS_IVHD_11H, 0, 0x80048f6f, 0);
-	put_ivhd(&b, IVRS_IVHD_40H, 0, 0, 0);
+	put_ivhd(&b, IVRS_IVHD_10H, 1, 0x9a848f6e, 0);
+	put_ivhd(&b, IVRS_IVHD_11H, 0, 0x8a848f6d, 0);
+	put_ivhd(&b, IVRS_IVHD_40H, 0, 2, 0);
 	parse(&b, &t);
 	assert_int_equal(t.n_ivhds, 3);
 	const struct ivhd *h = &t.ivhds[0];
@@ -120,16 +120,16 @@ static void test_ivhd(void **state)
 	assert_int_equal(h->iommu_info, 0x1307);
 	assert_int_equal(h->msi_num, 7);
 	assert_int_equal(h->unit_id, 0x13);
-	assert_int_equal(h->feature_info, 0x80048f6e);
+	assert_int_equal(h->feature_info, 0x9a848f6e);
 	assert_int_equal(h->pn_counters, 4);
 	assert_int_equal(h->pn_banks, 2);
-	assert_int_equal(h->msi_num_ppr, 0);
+	assert_int_equal(h->msi_num_ppr, 0x15);
 	assert_false(h->hat_dis || h->features.xt_sup || h->features.he_sup);
 	assert_true(h->features.nx_sup && h->features.gt_sup && h->features.ga_sup &&
 		    h->features.ia_sup);
 	assert_int_equal(h->features.glx_sup, 1);
 	assert_int_equal(h->features.pas_max, 15);
-	assert_int_equal(h->features.gats, 0);
+	assert_int_equal(h->features.gats, 1);
 	assert_int_equal(h->features.hats, 2);
 	assert_int_equal(h->efr_image + h->efr2_image, 0);
 	h++;
@@ -142,6 +142,7 @@ static void test_ivhd(void **state)
 	assert_int_equal(h->efr_image, 0x246577efa2254afa);
 	assert_int_equal(h->efr2_image, 0x8000000000000010);
 	assert_int_equal(h[1].type, IVRS_IVHD_40H);
+	assert_false(h[1].hat_dis);
 	assert_int_equal(h[1].place.offset, 112);
 }
 
@@ -206,13 +207,14 @@ static void test_hid(void **state)
 	assert_int_equal(x->device_id, 0xa5);
 	assert_int_equal(x->dte_setting, 0x40);
 	assert_string_equal(x->hid, "AMDI0020");
-	assert_string_equal(x->cid, "PNP0D40");
+	assert_string_equal(x->cid, "PNPD0040");
 	assert_int_equal(x->uid_format, IVHD_UID_NONE);
 	assert_int_equal(x->uid.n, 0);
 	assert_int_equal(x[1].uid_integer, 0x201);
 	assert_int_equal(x[1].uid.n, 2);
 	assert_int_equal(x[1].place.length, 24);
 	assert_int_equal(x[2].uid_integer, 0x8807060504030201);
+	assert_string_equal(x[3].cid, "PNPD0040");
 	assert_int_equal(x[3].uid.n, 9);
 	assert_string_equal(x[3].uid.data, "\\_SB.FUR0");
 	assert_int_equal(x[3].uid_integer, 0);
@@ -344,7 +346,7 @@ static void test_next_entry(void **state)
 	put_entry4(&b, IVHD_RANGE_END, 0xffff, 0); /* ends nothing */
 	put_entry8(&b, IVHD_EXTENDED_SELECT, 0x0400, 0, 0);
 	put_entry8(&b, IVHD_SPECIAL, 0x0500, 0, 0x01050000);
-	put_entry4(&b, IVHD_SELECT, 0x0600, 0);
+	put_entry4(&b, IVHD_SELECT, 0x06a3, 0);
 	put_entry4(&b, IVHD_RANGE_START, 0x0700, 0); /* has no end */
 	parse(&b, &t);
 	const struct ivhd *h = t.ivhds;
@@ -357,12 +359,15 @@ static void test_next_entry(void **state)
 	assert_ptr_equal(ivhd_next_entry(h, two, NULL), x);
 	assert_ptr_equal(ivhd_next_entry(h, two, x), x + 2);
 	assert_null(ivhd_next_entry(h, two, x + 2));
+	/* the last one of a range belongs to it */
+	assert_ptr_equal(ivhd_next_entry(h, (struct pci_address){ 1, 2, 0x1f, 7 }, NULL), x);
+	assert_null(ivhd_next_entry(h, (struct pci_address){ 1, 3, 0, 0 }, NULL));
 	assert_null(ivhd_next_entry(h, (struct pci_address){ 0, 2, 3, 4 }, NULL));
 	assert_null(ivhd_next_entry(h, (struct pci_address){ 0x10001, 2, 3, 4 }, NULL));
 	assert_ptr_equal(ivhd_next_entry(h, (struct pci_address){ 1, 4, 0, 0 }, NULL), x + 5);
 	assert_null(ivhd_next_entry(h, (struct pci_address){ 1, 5, 0, 0 }, NULL));
-	assert_ptr_equal(ivhd_next_entry(h, (struct pci_address){ 1, 6, 0, 0 }, NULL), x + 7);
-	assert_null(ivhd_next_entry(h, (struct pci_address){ 1, 6, 0, 1 }, NULL));
+	assert_ptr_equal(ivhd_next_entry(h, (struct pci_address){ 1, 6, 0x14, 3 }, NULL), x + 7);
+	assert_null(ivhd_next_entry(h, (struct pci_address){ 1, 6, 0x14, 2 }, NULL));
 	assert_null(ivhd_next_entry(h, (struct pci_address){ 1, 7, 0, 0 }, NULL));
 }
 
@@ -378,7 +383,15 @@ static void test_ivhd_of(void **state)
 	put_entry4(&b, IVHD_SELECT, 0x0100, 0);
 	put_ivhd(&b, IVRS_IVHD_11H, 0, 0, 4);
 	put_entry4(&b, IVHD_SELECT, 0x0100, 0);
+	put_ivhd(&b, IVRS_IVHD_40H, 0, 0, 8);
+	put_entry4(&b, IVHD_SELECT, 0x0100, 0);
+	put_entry4(&b, IVHD_SELECT, 0x0100, 1);
 	parse(&b, &t);
+	/* two entries in a row are two answers */
+	const struct pci_address twice = { 0, 1, 0, 0 };
+	const struct ivhd_entry *first = ivhd_next_entry(&t.ivhds[3], twice, NULL);
+	assert_ptr_equal(first, &t.ivhds[3].entries[0]);
+	assert_ptr_equal(ivhd_next_entry(&t.ivhds[3], twice, first), first + 1);
 	assert_ptr_equal(ivrs_ivhd_of(&t, (struct pci_address){ 0, 1, 0, 0 }), &t.ivhds[1]);
 	assert_ptr_equal(ivrs_ivhd_of(&t, (struct pci_address){ 0, 1, 0, 1 }), &t.ivhds[0]);
 	assert_null(ivrs_ivhd_of(&t, (struct pci_address){ 1, 1, 0, 0 }));
@@ -401,6 +414,7 @@ static void test_next_ivmd(void **state)
 	assert_null(ivrs_next_ivmd(&t, low, &t.ivmds[2]));
 	assert_ptr_equal(ivrs_next_ivmd(&t, one, NULL), &t.ivmds[0]);
 	assert_ptr_equal(ivrs_next_ivmd(&t, one, &t.ivmds[0]), &t.ivmds[2]);
+	assert_true(ivmd_covers(&t.ivmds[1], (struct pci_address){ 0, 0, 0, 0 }));
 	assert_false(ivmd_covers(&t.ivmds[1], (struct pci_address){ 0, 0x10, 0, 0 }));
 	assert_true(ivmd_covers(&t.ivmds[3], (struct pci_address){ 1, 0x10, 0, 0 }));
 }

@@ -334,6 +334,16 @@ static void vfio_modules(void **state)
 	expect("vfio-modules", VERDICT_FAIL, "vfio_pci", "boot/config", "vfio_pci");
 }
 
+static void vfio_modules_without_a_list(void **state)
+{
+	(void)state;
+	ready();
+	has("proc/modules", "");
+	fake_remove(&machine.tree, MODULES "/modules.dep");
+	fake_remove(&machine.tree, "boot");
+	expect("vfio-modules", VERDICT_FAIL, "no vfio", MODULES "/modules.dep", "no vfio");
+}
+
 static void vfio_modules_before_6_2(void **state)
 {
 	(void)state;
@@ -382,6 +392,7 @@ int main(void)
 		MACHINE_TEST(kernel_config),
 		MACHINE_TEST(kernel_config_before_groups),
 		MACHINE_TEST(vfio_modules),
+		MACHINE_TEST(vfio_modules_without_a_list),
 		MACHINE_TEST(vfio_modules_before_6_2),
 		MACHINE_TEST(lockdown),
 	};

@@ -26,7 +26,11 @@ static void iommu_parameters(void **state)
 	expect("iommu-parameters", VERDICT_WARN, "without a value", NULL, NULL);
 	command_line("iommu.passthrough=pt");
 	expect("iommu-parameters", VERDICT_WARN, "must be 0 or 1", NULL, NULL);
+	/* a virtual machine with Intel's IOMMU on a processor of AMD */
 	processor("AuthenticAMD", "svm", 48);
+	command_line("intel_iommu=on");
+	expect("iommu-parameters", VERDICT_PASS, "", NULL, NULL);
+	ready_amd();
 	command_line("intel_iommu=on");
 	expect("iommu-parameters", VERDICT_WARN, "processor of AuthenticAMD", NULL, NULL);
 	command_line("amd_iommu=pgtbl_v2,force_isolation");

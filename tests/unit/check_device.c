@@ -44,6 +44,11 @@ static void test_driver_binding(void **state)
 	expect(u, "driver-binding", GPU, VERDICT_WARN, "the host's driver nvidia holds it",
 	       "driver", "nvidia");
 	assert_string_equal(verdict.command, "passthru bind " GPU);
+	/* no command that would take away what is in use */
+	fake_open(u->k, "1200", "qemu-system-x86", "/dev/vfio/5");
+	judge_device(u, "driver-binding", GPU);
+	assert_null(verdict.command);
+	fake_remove(&u->k->tree, "proc/1200");
 	expect(u, "driver-binding", NVME, VERDICT_WARN, "being built into the kernel",
 	       "sys/bus/pci/drivers/nvme/module", "not there");
 	uses_file(u, GPU, "/driver_override", "vfio-pci\n");
@@ -65,7 +70,8 @@ static void test_group_viability(void **state)
 	join_group(u, NVME, 5);
 	expect(u, "group-viability", GPU, VERDICT_FAIL,
 	       NVME " is in the same IOMMU group 5, and driver nvme", NVME "/driver", "nvme");
-	assert_string_equal(verdict.command, "passthru bind " GPU " " NVME);
+	assert_null(verdict.command);
+	assert_non_null(strstr(verdict.fix, "passthru bind " GPU " " NVME));
 	fake_error(&u->k->tree, uses_path(u, NVME, "/uevent"), -EACCES);
 	expect(u, "group-viability", GPU, VERDICT_UNKNOWN, "permission denied", NVME, "denied");
 	leave_group(u, GPU, 5);

@@ -29,6 +29,8 @@ static void a_graphics_card(void **state)
 	space_start_gpu(&s);
 	struct pci_config c = decode(&s);
 	assert_int_equal(c.error, 0);
+	assert_int_equal(c.vendor, 0x10de);
+	assert_int_equal(c.device, 0x2684);
 	assert_int_equal(c.header, PCI_HEADER_FUNCTION);
 	assert_true(c.multifunction);
 	assert_int_equal(c.class_code, 0x030000);
@@ -108,6 +110,13 @@ static void a_function_without_capabilities_needs_no_more_bytes(void **state)
 	c = decode(&s);
 	assert_int_equal(c.express.error, -ENOENT);
 	assert_int_equal(c.acs.error, -EACCES);
+	/* and so may PCI-X */
+	space_start(&s, 0x8086, 0x1048, 0x020000, 0);
+	(void)space_add(&s, PCI_CAP_ID_PCIX, 8);
+	s.n = 128;
+	c = decode(&s);
+	assert_int_equal(c.standard.error, 0);
+	assert_int_equal(c.acs.error, -EACCES);
 }
 
 static void bytes_of_256(void **state)
@@ -157,6 +166,10 @@ static void registers_that_a_version_or_a_type_does_not_have(void **state)
 	struct pci_config c = decode(&s);
 	assert_int_equal(c.express.link.error, -ENOENT);
 	assert_int_equal(c.express.second_error, 0);
+	space_word(&s, at + 2u, 2 | PCI_EXP_TYPE_RC_EC << 4);
+	c = decode(&s);
+	assert_int_equal(c.express.link.error, -ENOENT);
+	assert_int_equal(c.express.link.second_error, -ENOENT);
 
 	space_start(&s, 0x8086, 0x10d3, 0x020000, 0);
 	at = space_express(&s, PCI_EXP_TYPE_ENDPOINT);
@@ -218,6 +231,34 @@ static void a_port(void **state)
 	assert_int_equal(c.acs.supported, 0x1f);
 	assert_int_equal(c.acs.enabled, 0x1d);
 	assert_int_equal(c.rom.error, -ENOENT);
+}
+
+/* A pair of zeros is no window at the bottom of memory; one zero alone may be a window's edge. */
+static void windows(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_start(&s, 0x8086, 0xa340, 0x060400, 1);
+	struct pci_config c = decode(&s);
+	assert_false(c.bridge.io.open || c.bridge.memory.open || c.bridge.prefetchable.open);
+	space_word(&s, PCI_IO_BASE, 0x1000);
+	space_word(&s, PCI_MEMORY_LIMIT, 0x0010);
+	space_word(&s, PCI_PREF_MEMORY_LIMIT, 0x0010);
+	c = decode(&s);
+	assert_true(c.bridge.io.open && c.bridge.memory.open && c.bridge.prefetchable.open);
+	assert_int_equal(c.bridge.io.limit, 0x1fff);
+	assert_int_equal(c.bridge.memory.limit, 0x1fffff);
+}
+
+static void names_of_numbers(void **state)
+{
+	(void)state;
+	assert_null(pci_link_speed_name(0));
+	assert_string_equal(pci_link_speed_name(6), "64.0 GT/s");
+	assert_null(pci_link_speed_name(7));
+	assert_string_equal(pci_express_type_name(PCI_EXP_TYPE_DOWNSTREAM), "downstream port");
+	assert_string_equal(pci_express_type_name(3), "unknown type");
 }
 
 /* 128 bytes are what an ordinary user gets of these. */
@@ -345,6 +386,15 @@ static void vendor_specific_structures(void **state)
 	assert_int_equal(found->length_bytes, 0x3c);
 	assert_int_equal(found->vendor_id, 8);
 	assert_int_equal(pci_find_capability(&c.extended, PCI_EXT_CAP_ID_ACS, &found), -ENOENT);
+	/* cut before the last field of the header */
+	s.n = at + 9u;
+	c = decode(&s);
+	assert_int_equal(pci_find_capability(&c.extended, PCI_EXT_CAP_ID_DVSEC, &found), 0);
+	assert_int_equal(found->vendor, 0);
+	s.n = at + 10u;
+	c = decode(&s);
+	assert_int_equal(pci_find_capability(&c.extended, PCI_EXT_CAP_ID_DVSEC, &found), 0);
+	assert_int_equal(found->vendor_id, 8);
 }
 
 int main(void)
@@ -358,6 +408,8 @@ int main(void)
 		cmocka_unit_test_teardown(an_extended_space_that_does_not_answer, forget),
 		cmocka_unit_test_teardown(registers_that_a_version_or_a_type_does_not_have, forget),
 		cmocka_unit_test_teardown(a_port, forget),
+		cmocka_unit_test_teardown(windows, forget),
+		cmocka_unit_test(names_of_numbers),
 		cmocka_unit_test_teardown(a_cardbus_bridge, forget),
 		cmocka_unit_test_teardown(a_function_that_splits, forget),
 		cmocka_unit_test_teardown(resizable_bars_that_make_no_sense, forget),

@@ -11,72 +11,45 @@
 
 #define INTEL 0x8086
 
+static const struct function known_ports[] = {
+	/* Cougar Point, of which every id is known, and Patsburg, every second */
+	{ .name = "0000:00:01.0", .group = 1, .type = ROOT, .vendor = INTEL, .device = 0x1c14 },
+	{ .name = "0000:01:00.0", .parent = "0000:00:01.0", .group = 2, .type = ENDPOINT },
+	{ .name = "0000:00:02.0", .group = 3, .type = ROOT, .vendor = INTEL, .device = 0x1d12 },
+	{ .name = "0000:02:00.0", .parent = "0000:00:02.0", .group = 4, .type = ENDPOINT },
+	{ .name = "0000:00:03.0", .group = 5, .type = ROOT, .vendor = INTEL, .device = 0x1d11 },
+	{ .name = "0000:03:00.0", .parent = "0000:00:03.0", .group = 5, .type = ENDPOINT },
+	/* an id of the table on what is no root port */
+	{ .name = "0000:00:04.0", .group = 6, .type = DOWN, .vendor = INTEL, .device = 0x1c15 },
+	{ .name = "0000:04:00.0", .parent = "0000:00:04.0", .group = 6, .type = ENDPOINT },
+	/* Cavium: only some of its root ports */
+	{ .name = "0000:00:05.0", .group = 7, .type = ROOT, .vendor = 0x177d, .device = 0xa123 },
+	{ .name = "0000:05:00.0", .parent = "0000:00:05.0", .group = 8, .type = ENDPOINT },
+	{ .name = "0000:00:06.0", .group = 9, .type = ROOT, .vendor = 0x177d, .device = 0xa800 },
+	{ .name = "0000:06:00.0", .parent = "0000:00:06.0", .group = 9, .type = ENDPOINT },
+	/* Zhaoxin: for ports that it does not list the table says no, whatever they have */
+	{ .name = "0000:00:07.0", .group = 10, .type = ROOT, .vendor = 0x1d17, .device = 0x0725 },
+	{ .name = "0000:07:00.0", .parent = "0000:00:07.0", .group = 11, .type = ENDPOINT },
+	{ .name = "0000:00:08.0",
+	  .group = 12,
+	  .type = ROOT,
+	  .vendor = 0x1d17,
+	  .device = 0x0800,
+	  .acs_supported = GOOD_ACS },
+	{ .name = "0000:08:00.0", .parent = "0000:00:08.0", .group = 12, .type = ENDPOINT },
+};
+
 static void ports_known_to_isolate(void **state)
 {
-	static const struct function functions[] = {
-		/* Cougar Point, of which every id is known, and Patsburg, every second */
-		{ .name = "0000:00:01.0",
-		  .group = 1,
-		  .type = ROOT,
-		  .vendor = INTEL,
-		  .device = 0x1c14 },
-		{ .name = "0000:01:00.0", .parent = "0000:00:01.0", .group = 2, .type = ENDPOINT },
-		{ .name = "0000:00:02.0",
-		  .group = 3,
-		  .type = ROOT,
-		  .vendor = INTEL,
-		  .device = 0x1d12 },
-		{ .name = "0000:02:00.0", .parent = "0000:00:02.0", .group = 4, .type = ENDPOINT },
-		{ .name = "0000:00:03.0",
-		  .group = 5,
-		  .type = ROOT,
-		  .vendor = INTEL,
-		  .device = 0x1d11 },
-		{ .name = "0000:03:00.0", .parent = "0000:00:03.0", .group = 5, .type = ENDPOINT },
-		/* an id of the table on what is no root port */
-		{ .name = "0000:00:04.0",
-		  .group = 6,
-		  .type = DOWN,
-		  .vendor = INTEL,
-		  .device = 0x1c15 },
-		{ .name = "0000:04:00.0", .parent = "0000:00:04.0", .group = 6, .type = ENDPOINT },
-		/* Cavium: only some of its root ports */
-		{ .name = "0000:00:05.0",
-		  .group = 7,
-		  .type = ROOT,
-		  .vendor = 0x177d,
-		  .device = 0xa123 },
-		{ .name = "0000:05:00.0", .parent = "0000:00:05.0", .group = 8, .type = ENDPOINT },
-		{ .name = "0000:00:06.0",
-		  .group = 9,
-		  .type = ROOT,
-		  .vendor = 0x177d,
-		  .device = 0xa800 },
-		{ .name = "0000:06:00.0", .parent = "0000:00:06.0", .group = 9, .type = ENDPOINT },
-		/* Zhaoxin: for ports that it does not list the table says no, whatever they have */
-		{ .name = "0000:00:07.0",
-		  .group = 10,
-		  .type = ROOT,
-		  .vendor = 0x1d17,
-		  .device = 0x0725 },
-		{ .name = "0000:07:00.0", .parent = "0000:00:07.0", .group = 11, .type = ENDPOINT },
-		{ .name = "0000:00:08.0",
-		  .group = 12,
-		  .type = ROOT,
-		  .vendor = 0x1d17,
-		  .device = 0x0800,
-		  .acs_supported = GOOD_ACS },
-		{ .name = "0000:08:00.0", .parent = "0000:00:08.0", .group = 12, .type = ENDPOINT },
-	};
 	struct machine m;
 
 	(void)state;
-	MACHINE(&m, functions);
+	MACHINE(&m, known_ports);
 	expect(&m, "0000:01:00.0", ISOLATION_ALONE, "", "0000:01:00.0", ISOLATION_AGREES);
 	expect_step(&m, 1, ISOLATION_QUIRK_YES,
 		    "isolates without ACS: Intel Cougar Point root port");
-	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-		isolation_explain(m.reader, machine_find(&m, functions[i].name), &m.found);
+	for (size_t i = 0; i < ARRAY_SIZE(known_ports); i++) {
+		isolation_explain(m.reader, machine_find(&m, known_ports[i].name), &m.found);
 		assert_int_equal(m.found.agreement, ISOLATION_AGREES);
 	}
 	expect(&m, "0000:08:00.0", ISOLATION_PATH, "0000:00:08.0", "0000:00:08.0 0000:08:00.0",

@@ -84,7 +84,7 @@ static inline void uses_file(struct uses *u, const char *function, const char *r
 /* An entry of sys/class for a directory that ends in its name. */
 static inline void uses_class(struct uses *u, const char *class_name, const char *path)
 {
-	char link[1024], target[1024];
+	char link[1100], target[1100];
 
 	snprintf(link, sizeof(link), "sys/class/%s/%s", class_name, strrchr(path, '/') + 1);
 	snprintf(target, sizeof(target), "../../../%s", path);
