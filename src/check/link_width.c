@@ -35,15 +35,12 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	if (f->error || pci_is_bridge(f))
 		return;
 	if (missing) {
-		/* no link at all: integrated, conventional or virtual */
-		if (missing->error == -ENOENT)
-			return;
-		if (missing->error != PCI_ASLEEP) {
+		/*
+		 * No link at all: integrated, conventional or virtual. And a card that sleeps is no
+		 * reason to call a host not ready: `show` says that its link is not known.
+		 */
+		if (missing->error != -ENOENT && missing->error != PCI_ASLEEP)
 			verdict_unknown(v, path, missing->error);
-			return;
-		}
-		verdict_set(v, VERDICT_UNKNOWN, "it sleeps, and asking for its link would wake it");
-		verdict_evidence(v, device_path(v, f, "power/runtime_status"), "suspended");
 		return;
 	}
 	verdict_evidence(v, path, "x%s of x%s", detail->link_width.value,

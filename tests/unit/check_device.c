@@ -240,7 +240,8 @@ static void test_link(void **state)
 	put_link(u, "8.0 GT/s PCIe\n", "4\n");
 	expect(u, "link-width", GPU, VERDICT_WARN, "4 lanes of the 16", "link_width", "x4 of x16");
 	uses_file(u, GPU, "/power/runtime_status", "suspended\n");
-	expect(u, "link-width", GPU, VERDICT_UNKNOWN, "it sleeps", "runtime_status", "suspended");
+	/* a card that sleeps is not asked, and does not make the host count as not ready */
+	expect_skip(u, "link-width", GPU);
 }
 
 static void test_power(void **state)
