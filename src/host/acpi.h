@@ -3,7 +3,7 @@
  * The ACPI tables in which the firmware describes its IOMMUs, decoded completely.
  *
  *   DMAR  Intel Virtualization Technology for Directed I/O, Architecture Specification,
- *         chapter 8 "BIOS Considerations"; SATC and SIDP as in its revisions 4.1 and later
+ *         chapter 8 "BIOS Considerations"; SATC and SIDP are in its newer revisions only
  *   IVRS  AMD I/O Virtualization Technology (IOMMU) Specification, publication 48882,
  *         section "I/O Virtualization ACPI Table"
  *

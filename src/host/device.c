@@ -64,7 +64,7 @@ static void parse_aliases(struct arena *a, struct bytes text, struct host_device
 
 static void read_aliases(struct host *host, struct host_devices *devices)
 {
-	static const char *const places[] = { "lib/modules", "usr/lib/modules" };
+	static const char *const places[] = { "usr/lib/modules", "lib/modules" };
 	struct arena *a = &host->arena;
 	struct bytes release, text;
 

@@ -46,11 +46,8 @@ static enum answer joins_parent(struct isolation_reader *r, struct pci_function 
 {
 	enum answer answer = NO;
 
-	for (struct pci_function *bridge = f->parent; bridge; bridge = bridge->parent) {
-		if (isolation_translates(bridge))
-			break;
+	for (struct pci_function *bridge = f->parent; bridge; bridge = bridge->parent)
 		answer = either(answer, shares_id(r, bridge));
-	}
 	for (struct pci_function *bridge = f->parent; bridge && answer != YES;
 	     bridge = bridge->parent)
 		answer = either(answer, not_isolating(isolation_judge(r, bridge)));
@@ -76,6 +73,12 @@ static enum answer functions_joined(struct isolation_reader *r, struct pci_funct
 	return second == NO ? NO : first == YES && second == YES ? YES : MAYBE;
 }
 
+static struct pci_function *dma_device(const struct isolation_reader *r,
+				       const struct pci_function *f)
+{
+	return r->dma_device[f - r->host->functions];
+}
+
 /* Whether the kernel puts @a and @b into one group, by a direct connection. */
 static enum answer connected(struct isolation_reader *r, struct pci_function *a,
 			     struct pci_function *b)
@@ -90,23 +93,19 @@ static enum answer connected(struct isolation_reader *r, struct pci_function *a,
 		return functions_joined(r, a, b);
 	}
 	if (a->address.domain != b->address.domain)
-		return isolation_dma_device(r->host, a) == b ||
-				       isolation_dma_device(r->host, b) == a
-			       ? YES
-			       : NO;
+		return dma_device(r, a) == b || dma_device(r, b) == a ? YES : NO;
 	return NO;
 }
 
-/* All that hangs together with @f; a MAYBE counts as @maybe. By address; returns how many. */
-static size_t find_members(struct isolation_reader *r, struct pci_function *f, bool maybe,
-			   struct pci_function **ret)
+/* All that hangs together with @f; a MAYBE counts as @maybe. In r->found, by address; how many. */
+static size_t find_members(struct isolation_reader *r, struct pci_function *f, bool maybe)
 {
 	struct host *host = r->host;
-	bool *in = arena_array(&host->arena, host->n_functions, sizeof(*in));
-	struct pci_function **queue =
-		arena_array(&host->arena, host->n_functions, sizeof(struct pci_function *));
+	bool *in = r->in;
+	struct pci_function **queue = r->queue;
 	size_t n_queued = 0, n = 0;
 
+	memset(in, 0, host->n_functions * sizeof(*in));
 	in[f - host->functions] = true;
 	queue[n_queued++] = f;
 	for (size_t i = 0; i < n_queued; i++) {
@@ -127,7 +126,7 @@ static size_t find_members(struct isolation_reader *r, struct pci_function *f, b
 		struct pci_function *other = &host->functions[j];
 
 		if (in[j] && (other == f || f->iommu_group.error || other->iommu_group.error == 0))
-			ret[n++] = other;
+			r->found[n++] = other;
 	}
 	return n;
 }
@@ -211,7 +210,7 @@ static struct pci_function *first_of_device(const struct isolation *group,
 
 static void find_cause(struct isolation_reader *r, struct pci_function *f, struct isolation *ret)
 {
-	struct pci_function *device = isolation_dma_device(r->host, f);
+	struct pci_function *device = dma_device(r, f);
 
 	ret->cause = ISOLATION_CAUSE_UNKNOWN;
 	if (!ret->certain)
@@ -262,6 +261,12 @@ struct isolation_reader *isolation_open(struct host *host)
 
 	r->host = host;
 	r->functions = arena_array(&host->arena, host->n_functions, sizeof(*r->functions));
+	r->dma_device = arena_array(&host->arena, host->n_functions, sizeof(*r->dma_device));
+	r->in = arena_array(&host->arena, host->n_functions, sizeof(*r->in));
+	r->queue = arena_array(&host->arena, host->n_functions, sizeof(*r->queue));
+	r->found = arena_array(&host->arena, host->n_functions, sizeof(*r->found));
+	for (size_t i = 0; i < host->n_functions; i++)
+		r->dma_device[i] = isolation_dma_device(host, &host->functions[i]);
 	return r;
 }
 
@@ -269,16 +274,12 @@ void isolation_explain(struct isolation_reader *reader, struct pci_function *f,
 		       struct isolation *ret)
 {
 	struct host *host = reader->host;
-	struct pci_function **most =
-		arena_array(&host->arena, host->n_functions, sizeof(struct pci_function *));
 
-	*ret = (struct isolation){
-		.members =
-			arena_array(&host->arena, host->n_functions, sizeof(struct pci_function *)),
-	};
+	*ret = (struct isolation){ .n_members = find_members(reader, f, false) };
+	ret->members =
+		arena_memdup(&host->arena, reader->found, ret->n_members * sizeof(*reader->found));
 	list_steps(reader, f, ret);
-	ret->n_members = find_members(reader, f, false, ret->members);
-	ret->certain = find_members(reader, f, true, most) == ret->n_members;
+	ret->certain = find_members(reader, f, true) == ret->n_members;
 	find_cause(reader, f, ret);
 	ret->agreement = compare(host, f, ret);
 }

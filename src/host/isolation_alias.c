@@ -158,12 +158,6 @@ bool isolation_is_alias(struct isolation_reader *r, const struct pci_function *f
 	return false;
 }
 
-bool isolation_translates(const struct pci_function *bridge)
-{
-	/* Broadcom Vulcan, Cavium ThunderX2 */
-	return bridge->vendor == 0x14e4 && (bridge->device == 0x9000 || bridge->device == 0x9084);
-}
-
 /* The path of a function on a root bus below another function: ".../0000:00:0e.0/pci10000:00/..."
  */
 struct pci_function *isolation_dma_device(const struct host *host, const struct pci_function *f)

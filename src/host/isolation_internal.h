@@ -19,6 +19,11 @@ struct isolation_reader {
 	int has_ivrs;
 	bool ivrs_read;
 	const struct ivrs *ivrs; /* NULL: none, or not readable */
+	/* beside host->functions: isolation_dma_device() of each */
+	struct pci_function **dma_device;
+	/* room for all functions, used anew by every search */
+	bool *in;
+	struct pci_function **queue, **found;
 };
 
 /* ---- isolation_acs.c ---- */
@@ -46,8 +51,6 @@ bool isolation_is_alias(struct isolation_reader *r, const struct pci_function *f
 			const struct pci_function *alias);
 /* Whether the firmware has an IVRS table: 0, 1, or -errno. Read once. */
 int isolation_has_ivrs(struct isolation_reader *r);
-/* A bridge with an IOMMU of its own: requester ids do not change above it. */
-bool isolation_translates(const struct pci_function *bridge);
 /* The function above the root bus of @f, in whose name all behind it do DMA (Intel VMD), or NULL.
- */
+ * From its path; the reader has it for every function. */
 struct pci_function *isolation_dma_device(const struct host *host, const struct pci_function *f);

@@ -215,6 +215,8 @@ void host_read_traces(struct host *host, struct traces_facts *ret)
 		.traces = arena_array(&host->arena, FOUND_MAX, sizeof(*ret->traces)),
 	};
 	read_mentions(host, ret);
+	ret->mention_error = ret->error;
+	ret->mention_error_path = ret->error_path;
 	read_driverctl(host, ret);
 	read_marks(host, ret);
 	search_folder(host, ret, TRACE_PROXMOX, "etc/pve/qemu-server", "hostpci");

@@ -44,6 +44,8 @@ struct trace {
 struct traces_facts {
 	struct module_mention *mentions;
 	size_t n_mentions;
+	int mention_error; /* of reading a list of modules: there may be more */
+	const char *mention_error_path;
 	struct trace *traces;
 	size_t n_traces;
 	int error; /* a file or directory that is there could not be read: there may be more */

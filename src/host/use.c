@@ -46,6 +46,19 @@ void use_unknown(struct use_search *search, const char *where, int error)
 	found->gap[found->n_gaps++] = (struct use_gap){ search->kind, where, error };
 }
 
+const char *use_class_path(const struct use_search *search, const char *class_name,
+			   const char *name)
+{
+	const struct use_facts *facts = search->facts;
+
+	for (size_t i = 0; i < facts->n_devices; i++) {
+		const struct class_device *device = &facts->device[i];
+		if (str_eq(device->class_name, class_name) && str_eq(device->name, name))
+			return device->path;
+	}
+	return arena_printf(&search->host->arena, "sys/class/%s/%s", class_name, name);
+}
+
 bool use_is_below(const struct use_search *search, const char *path)
 {
 	size_t n = strlen(search->f->path);

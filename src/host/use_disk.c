@@ -16,7 +16,8 @@
 static bool device_number(struct use_search *search, const char *name, uint32_t *ret_major,
 			  uint32_t *ret_minor)
 {
-	const char *path = arena_printf(&search->host->arena, "sys/class/block/%s/dev", name);
+	const char *path =
+		arena_printf(&search->host->arena, "%s/dev", use_class_path(search, "block", name));
 	const char *text = use_text(search, path);
 
 	return text && sscanf(text, "%u:%u", ret_major, ret_minor) == 2;
@@ -37,18 +38,23 @@ static void add_mounts(struct use_search *search, const char *disk, const char *
 		if (!(numbered && mount->major == major && mount->minor == minor) &&
 		    !str_eq(mount->source, node))
 			continue;
-		use_add(search, (struct device_use){
-					.kind = USE_DISK,
-					.active = true,
-					.what = arena_printf(a, "%s is mounted from %s (%s%s%s)",
-							     mount->target, name, mount->type,
-							     str_eq(disk, name) ? "" : ", on ",
-							     str_eq(disk, name) ? "" : disk),
-					.where = "proc/self/mountinfo",
-					.value = arena_printf(a, "%u:%u %s", mount->major,
-							      mount->minor, mount->target),
-					.stop = arena_printf(a, "umount %s", mount->target),
-				});
+		use_add(search,
+			(struct device_use){
+				.kind = USE_DISK,
+				.active = true,
+				.what = arena_printf(a, "%s is mounted from %s (%s%s%s)",
+						     mount->target, name, mount->type,
+						     str_eq(disk, name) ? "" : ", on ",
+						     str_eq(disk, name) ? "" : disk),
+				.where = "proc/self/mountinfo",
+				.value = arena_printf(a, "%u:%u %s", mount->major, mount->minor,
+						      mount->target),
+				/* what the host runs from stays where it is */
+				.stop = str_eq(mount->target, "/")
+						? NULL
+						: arena_concat(a, "umount ",
+							       text_shell_word(a, mount->target)),
+			});
 	}
 }
 
@@ -167,14 +173,16 @@ static void add_holders(struct use_search *search, const char *disk, const char 
 {
 	struct host *host = search->host;
 	struct names holders;
-	const char *path = arena_printf(&host->arena, "sys/class/block/%s/holders", name);
+	const char *path =
+		arena_concat(&host->arena, use_class_path(search, "block", name), "/holders");
 
 	if (depth >= HOLDER_DEPTH_MAX || !use_list(search, path, &holders))
 		return;
 	for (size_t i = 0; i < holders.n; i++) {
-		const char *label =
-			use_text(search, arena_printf(&host->arena, "sys/class/block/%s/dm/name",
-						      holders.name[i]));
+		const char *label = use_text(
+			search,
+			arena_concat(&host->arena, use_class_path(search, "block", holders.name[i]),
+				     "/dm/name"));
 
 		use_add(search,
 			(struct device_use){

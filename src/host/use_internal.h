@@ -21,6 +21,9 @@ struct use_search {
 void use_add(struct use_search *search, struct device_use use);
 /* Remembers what could not be looked at; -ENOENT is an answer and not kept, 0 neither. */
 void use_unknown(struct use_search *search, const char *where, int error);
+/* Where an entry of sys/class really is: a record has no files behind a link. */
+const char *use_class_path(const struct use_search *search, const char *class_name,
+			   const char *name);
 /* Whether @path lies below the device. */
 bool use_is_below(const struct use_search *search, const char *path);
 /* The text of a file of the root without its newline; NULL when it could not be read. */

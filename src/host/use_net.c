@@ -116,6 +116,24 @@ static bool parse_v6(const char *line, char interface[INTERFACE_MAX], struct rou
 	return ret->is_default || !(own || link);
 }
 
+/* As evidence: the columns with a blank between them. */
+static const char *one_line(struct arena *a, const char *line)
+{
+	char *text = arena_strdup(a, line), *end = text;
+
+	for (const char *from = text; *from; from++) {
+		bool blank = *from == ' ' || *from == '\t';
+
+		if (!blank)
+			*end++ = *from;
+		else if (end > text && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	end -= end > text && end[-1] == ' ';
+	*end = '\0';
+	return text;
+}
+
 static void read_routes(struct host *host, struct use_facts *use, size_t *size, const char *path,
 			bool (*parse)(const char *, char *, struct route *))
 {
@@ -142,7 +160,7 @@ static void read_routes(struct host *host, struct use_facts *use, size_t *size, 
 			continue;
 		route.interface = arena_strdup(a, interface);
 		route.where = path;
-		route.text = text_trimmed(a, (struct bytes){ line, n });
+		route.text = one_line(a, line);
 		route.destination = print_destination(a, &route);
 		use->route = use_grown(a, use->route, use->n_routes, size, sizeof(*use->route));
 		use->route[use->n_routes++] = route;
@@ -280,8 +298,9 @@ static const char *type_of(struct use_search *search, const char *interface)
 	const char *line;
 	size_t n;
 
-	const char *rest = use_text(
-		search, arena_printf(&search->host->arena, "sys/class/net/%s/uevent", interface));
+	const char *rest =
+		use_text(search, arena_concat(&search->host->arena,
+					      use_class_path(search, "net", interface), "/uevent"));
 	while (rest && text_next_line(&rest, &line, &n)) {
 		if (n > sizeof(key) - 1 && strncmp(line, key, sizeof(key) - 1) == 0)
 			return arena_strndup(&search->host->arena, line + sizeof(key) - 1,
@@ -297,7 +316,7 @@ static void add_uppers(struct use_search *search, struct chain *chain, const cha
 	struct arena *a = &search->host->arena;
 	struct names names;
 	const char *master = NULL;
-	const char *directory = arena_concat(a, "sys/class/net/", interface);
+	const char *directory = use_class_path(search, "net", interface);
 
 	if (!use_list(search, directory, &names))
 		return;
@@ -353,7 +372,6 @@ static void add_routes(struct use_search *search, const char *interface)
 							       interface, route->destination),
 				.where = route->where,
 				.value = route->text,
-				.stop = arena_printf(a, "ip link set %s down", interface),
 			});
 	}
 	for (size_t i = 0; i < facts->n_ssh; i++) {
@@ -377,7 +395,7 @@ static void add_routes(struct use_search *search, const char *interface)
 static void add_idle(struct use_search *search, const char *interface)
 {
 	struct arena *a = &search->host->arena;
-	const char *path = arena_printf(a, "sys/class/net/%s/operstate", interface);
+	const char *path = arena_concat(a, use_class_path(search, "net", interface), "/operstate");
 	const char *state = use_text(search, path);
 
 	if (state && str_eq(state, "up"))

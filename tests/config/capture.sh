@@ -1,6 +1,6 @@
 #!/bin/sh
 # Boots an emulated host and prints what its kernel reads from its devices, as tests/config/dumps holds it:
-# capture.sh MACHINE > tests/config/dumps/MACHINE.lspci
+# capture.sh MACHINE > tests/config/dumps/MACHINE.lspci; MACHINE: cards, switches, conventional, amd, expander, random-SEED
 #
 # The bytes are those that Debian's kernel read and wrote in QEMU's devices, and the groups are the kernel's own:
 # `lspci -D -xxxx`, and below the first line of each function a few facts of sysfs (tests/config/tree.py).
@@ -100,6 +100,9 @@ expander) # a second root bus, and a switch and CXL port below it
 		-device pcie-root-port,id=rp1,bus=pxb,chassis=1,slot=1,addr=0 -device e1000e,bus=rp1
 		-device pcie-root-port,id=rp2,bus=pxb,chassis=2,slot=2,addr=1,disable-acs=on -device e1000e,bus=rp2
 		-device pxb-cxl,id=cxl,bus_nr=64,bus=pcie.0,addr=6 -device cxl-rp,id=crp,bus=cxl,chassis=3,slot=3"
+	;;
+random-*) # one of many, to be sure that the others were not chosen with the answer in mind
+	devices=$(/usr/bin/python3 "$here/topology.py" "${machine#random-}")
 	;;
 *)
 	sed -n '3p' "$0" >&2

@@ -23,6 +23,12 @@ import compose
 import lspci
 import tree
 
+# Parts of our JSON, and by which words lspci begins theirs.
+PARTS = {"power": "Power Management", "msi": "MSI:", "msix": "MSI-X:", "af": "PCI Advanced", "express": "Express",
+         "acs": "Access Control", "ari": "Alternative", "sriov": "Single Root", "rebar": "Physical Resizable",
+         "vf_rebar": "Virtual Resizable", "ats": "Address", "pasid": "Process", "pri": "Page Request",
+         "serial": "Device Serial", "aer": "Advanced Error"}
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -74,6 +80,8 @@ def value(ours, name):
         return bool(ours["header"]["status"] & 0x10)
     if first == "control":
         return bool(ours["bridge"]["control"] >> int(rest) & 1)
+    if name == "header.class":
+        return ours["header"]["class"] >> 8
     if first == "pme":
         return bool(ours["power"]["pme_states"] >> int(rest) & 1)
     if name.startswith("acs.supported.") or name.startswith("acs.enabled."):
@@ -127,26 +135,29 @@ class Comparison:
             self.check(where, "unknown header", ours["header"]["type"], 3, ours["header"]["type"] == 3)
             return
         for name, theirs in block.fields.items():
+            if name in ("header.vendor", "header.device") and resources:
+                continue  # the kernel's, which knows those of a virtual function
             if name.startswith("bar.") and name.endswith(".address") and resources:
                 continue  # the kernel's address, which may be another one than the bus's
             mine = value(ours, name)
             self.check(where, name, mine, theirs, same(name, mine, theirs, resources))
         for chain in ("standard", "extended"):
             self.chain(where, chain, ours, block)
-        rebar = [entry for entry in block.extended if entry["kind"] == "Physical"]
-        self.check(where, "rebar", ours["rebar"]["state"], bool(rebar), (ours["rebar"]["state"] == "present") == bool(
-            block.fields.get("rebar.bars")) or ours["rebar"]["state"] == "broken")
+        # what lspci does not show must not be there for us either
+        for part, kind in PARTS.items():
+            listed = any(entry["kind"] == kind for entry in block.standard + block.extended)
+            state = ours[part]["state"]
+            self.check(where, part, state, listed, (state == "present") == listed or state == "broken")
 
     def chain(self, where, name, ours, block):
         mine, theirs = ours[name], getattr(block, name)
         if name == "extended" and not theirs and ours["express"]["state"] != "present":
-            return  # lspci looks there only with PCI Express or PCI-X
+            return  # lspci looks there with PCI Express or PCI-X only
         got = [(entry[1], entry[2]) for entry in mine["list"]]
         wanted = [(entry["offset"], entry["version"]) for entry in theirs]
         # where a chain leads out of its space we stop, as the kernel does; lspci goes on
         good = got == wanted or mine["state"] == "broken" and got == wanted[:len(got)]
         self.check(where, name + " list", got, wanted, good)
-        # (a chain to ff is a capability ff for us and the end for lspci)
         self.check(where, name + " whole", mine["state"], block.broken[name], not block.broken[name] or mine["state"] == "broken")
         for entry, listed in zip(theirs, mine["list"]):
             for index, key in ((3, "length"), (4, "vendor"), (5, "vendor_id")):

@@ -131,7 +131,7 @@ RULES = [(context, re.compile(pattern), fields) for context, pattern, fields in 
 
 # Those that are decoded: by how lspci calls them.
 KINDS = ("Power Management", "MSI:", "MSI-X:", "PCI Advanced", "Express", "Alternative", "Single Root", "Address", "Page Request",
-         "Process", "Device Serial", "Access Control", "Physical Resizable", "Virtual Resizable")
+         "Process", "Device Serial", "Access Control", "Advanced Error", "Physical Resizable", "Virtual Resizable")
 
 CAPABILITY = re.compile(r"\tCapabilities: \[([0-9a-f]+)(?: v(\d+))?\] (.*)")
 REGION = re.compile(r"\t(\t?)Region (\d): (?:(I/O ports|Memory) at (\S+))(?: \((32|64|low-1M)-bit, (non-)?prefetchable\))?(.*)")
@@ -163,9 +163,12 @@ class Block:
         self.broken = {"standard": False, "extended": False}
         self.context = ""
         self.unknown_header = any("Unknown header type" in line for line in lines)
-        match = re.match(r"(\S+) ([0-9a-f]{4}): \S+(?: \(rev ([0-9a-f]+)\))?", lines[0])
+        match = re.match(r"(\S+) ([0-9a-f]{4}): ([0-9a-f]{4}):([0-9a-f]{4})(?: \(rev ([0-9a-f]+)\))?", lines[0])
         self.address = match[1]
-        self.fields["header.revision"] = int(match[3] or "0", 16)
+        self.fields["header.class"] = int(match[2], 16)
+        self.fields["header.vendor"] = int(match[3], 16)
+        self.fields["header.device"] = int(match[4], 16)
+        self.fields["header.revision"] = int(match[5] or "0", 16)
         for line in lines[1:]:
             self.line(line)
 
