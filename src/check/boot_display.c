@@ -26,6 +26,17 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	}
 	for (size_t i = 0; i < host->n_functions; i++)
 		displays += pci_is_display(&host->functions[i]);
+	/* what vfio-pci holds the host has done without already */
+	if (displays == 1 && f->driver.error == 0 && host_driver_permits_vfio(&f->driver)) {
+		verdict_set(v, VERDICT_WARN,
+			    "it is the only display of this host, which runs blind since %s holds "
+			    "it",
+			    f->driver.value);
+		verdict_evidence(v, device_path(v, f, "driver"), "%s", f->driver.value);
+		verdict_fix(v, NULL,
+			    "Keep a way to the host over the network or a serial console.");
+		return;
+	}
 	if (displays == 1) {
 		verdict_set(v, VERDICT_FAIL,
 			    "it is the only display of this host: without it the host boots and "

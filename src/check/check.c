@@ -47,12 +47,14 @@ void check_run(struct host *host, const struct selection *functions, struct aren
 	for (size_t i = 0; i < functions->n; i++)
 		(void)host_read_device(host, functions->function[i]); /* into its facts */
 	for (const struct check *const *check = checks; *check; check++) {
-		if ((*check)->scope == CHECK_HOST) {
+		if ((*check)->scope == CHECK_HOST)
 			n += judge(host, *check, NULL, a, &verdicts[n]);
-			continue;
+	}
+	for (size_t i = 0; i < functions->n; i++) {
+		for (const struct check *const *check = checks; *check; check++) {
+			if ((*check)->scope == CHECK_DEVICE)
+				n += judge(host, *check, functions->function[i], a, &verdicts[n]);
 		}
-		for (size_t i = 0; i < functions->n; i++)
-			n += judge(host, *check, functions->function[i], a, &verdicts[n]);
 	}
 	*ret = verdicts;
 	*ret_n = n;

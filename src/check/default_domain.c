@@ -38,6 +38,9 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		identity += str_eq(groups[i].type.value, "identity");
 		translated += str_starts(groups[i].type.value, "DMA");
 	}
+	/* kernels before 4.19 do not say, nor does the no-IOMMU mode of VFIO */
+	if (identity + translated == 0 && groups[0].type.error == -ENOENT)
+		return;
 	/* a guest's groups have none of these types while it runs */
 	if (identity + translated == 0) {
 		verdict_unknown(v, IOMMU_GROUPS "/*/type", groups[0].type.error);

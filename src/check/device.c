@@ -35,6 +35,18 @@ bool device_kernel_at_least(const struct host *host, unsigned major, unsigned mi
 	return release->error ? if_unknown : kernel_at_least(release->value, major, minor);
 }
 
+bool device_is_in_use(const struct pci_function *f)
+{
+	const struct device_uses *uses = &f->facts->uses;
+	const struct fact_number *vfs = &f->facts->detail.vfs;
+
+	for (size_t i = 0; i < uses->n; i++) {
+		if (uses->use[i].active)
+			return true;
+	}
+	return vfs->error == 0 && vfs->value > 0;
+}
+
 /* Those that are in use, or those that are not, as evidence; the first of them, and their number.
  */
 static const struct device_use *list_uses(struct verdict *v, const struct device_uses *uses,

@@ -17,6 +17,10 @@ const char *device_with_driver(struct verdict *v, const struct pci_function *f);
 bool device_kernel_at_least(const struct host *host, unsigned major, unsigned minor,
 			    bool if_unknown);
 
+/* Whether host or guests use it now, its virtual functions included, so that no command may be
+ * offered that takes it away. */
+bool device_is_in_use(const struct pci_function *f);
+
 /* A pair of verdicts about the uses of one kind. */
 struct use_words {
 	enum use_kind kind;

@@ -37,8 +37,14 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	const char *path = device_path(v, f, "driver");
 
 	(void)host;
-	if (f->error || pci_is_bridge(f))
+	if (f->error)
 		return;
+	if (pci_is_bridge(f)) {
+		verdict_set(v, VERDICT_FAIL, "it is a bridge: bridges stay with the host");
+		verdict_evidence(v, device_path(v, f, "class"), "0x%06x", f->class_code);
+		verdict_fix(v, NULL, "Name the device behind it.");
+		return;
+	}
 	if (f->driver.error && f->driver.error != -ENOENT) {
 		verdict_unknown(v, path, f->driver.error);
 		return;
@@ -64,8 +70,11 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 			    "does so at every boot",
 			    f->driver.value);
 	}
-	verdict_fix(v, arena_printf(v->arena, "passthru bind %s", f->name),
-		    "Hand it over when nothing uses it any more.");
+	if (device_is_in_use(f))
+		verdict_fix(v, NULL, "End what uses it first, then hand it over.");
+	else
+		verdict_fix(v, arena_printf(v->arena, "passthru bind %s", f->name),
+			    "Hand it over.");
 }
 
 const struct check check_driver_binding = {

@@ -38,7 +38,7 @@ struct explain_log *explain_log_new(struct arena *a)
 	struct explain_log *log = arena_alloc(a, sizeof(*log));
 
 	log->arena = a;
-	log->matcher = explain_matcher_new(a);
+	log->matcher = explain_matcher_new(a, explain_tables);
 	log->first = arena_array(a, explain_matcher_size(log->matcher), sizeof(struct subject *));
 	return log;
 }

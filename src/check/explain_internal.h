@@ -34,8 +34,8 @@ struct explain_match {
 
 struct explain_matcher;
 
-/* Compiles the patterns of all tables; a pattern that is not one is a bug and aborts. */
-struct explain_matcher *explain_matcher_new(struct arena *a);
+/* Compiles the patterns of @tables; a pattern that is not one is a bug and aborts. */
+struct explain_matcher *explain_matcher_new(struct arena *a, const struct explain_table *tables);
 /* How many entries there are, over all tables. */
 size_t explain_matcher_size(const struct explain_matcher *m);
 /* What explains @line; false when nothing does. Pieces point into @line. */

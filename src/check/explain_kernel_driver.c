@@ -79,7 +79,7 @@ const struct explain_entry explain_kernel_driver[] = {
 	},
 	{
 		.id = "nvidia-init-failed",
-		.patterns = { "RmInitAdapter failed! (0x" },
+		.patterns = { "RmInitAdapter failed! (%{hex}" },
 		.source = "NVIDIA src/nvidia/arch/nvalloc/unix/src/osinit.c",
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "The nvidia driver could not start the card. After a guest had it, the "
@@ -134,7 +134,7 @@ const struct explain_entry explain_kernel_driver[] = {
 		.source = "Linux drivers/gpu/drm/amd/amdgpu/amdgpu_psp.c, amdgpu_device.c, "
 			  "amdgpu_kms.c",
 		.severity = EXPLAIN_PROBLEM,
-		.cause = "amdgpu could not start the card. After a guest had it, the card mostly "
+		.cause = "amdgpu could not start the card. After a guest had it, the card often "
 			 "was not reset properly.",
 		.next = "Power the host off and on. passthru show %{address} lists the reset "
 			"methods.",
@@ -196,8 +196,8 @@ const struct explain_entry explain_kernel_driver[] = {
 		.patterns = { "i915 %{address}: %{text}Device initialization failed (-" },
 		.source = "Linux drivers/gpu/drm/i915/i915_driver.c",
 		.severity = EXPLAIN_PROBLEM,
-		.cause = "i915 could not start the graphics device. After a guest had it, that is "
-			 "common: it cannot be reset as a whole.",
+		.cause = "i915 could not start the graphics device. After a guest had it, the "
+			 "device may be in a state that i915 does not expect.",
 		.next = "Reboot the host to have the device back.",
 		.evidence = { EVIDENCE_RESET_METHODS, EVIDENCE_DRIVER },
 	},
@@ -207,8 +207,8 @@ const struct explain_entry explain_kernel_driver[] = {
 		.source = "Linux drivers/gpu/drm/i915/gt/intel_ggtt.c",
 		.severity = EXPLAIN_INFO,
 		.about_host = true,
-		.cause = "The Intel graphics device works through the IOMMU, so the IOMMU is in "
-			 "use.",
+		.cause = "The Intel graphics device works through an IOMMU. In a virtual machine "
+			 "i915 only supposes so.",
 		.next = "Nothing.",
 		.evidence = { EVIDENCE_IOMMU },
 	},
@@ -258,12 +258,12 @@ const struct explain_entry explain_kernel_driver[] = {
 	},
 	{
 		.id = "nvme-down",
-		.patterns = { "controller is down; will reset: CSTS=0x",
+		.patterns = { "controller is down; will reset: CSTS=%{hex}",
 			      "Device not ready; aborting " },
 		.source = "Linux drivers/nvme/host/pci.c, drivers/nvme/host/core.c",
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "An NVMe controller does not answer. With CSTS=0xffffffff it has left the "
-			 "bus, by power saving, a failed reset, or because it went to a guest.",
+			 "bus, by power saving or a failed reset.",
 		.next = "passthru list tells who has the controller. Back up the disk when it "
 			"stays with the host.",
 		.evidence = { EVIDENCE_CONFIG_SPACE, EVIDENCE_POWER_STATE, EVIDENCE_DRIVER },

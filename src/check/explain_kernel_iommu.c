@@ -43,7 +43,7 @@ const struct explain_entry explain_kernel_iommu[] = {
 	},
 	{
 		.id = "iommu-intel-table-read",
-		.patterns = { "DMAR: DRHD base: 0x", "DMAR: Host address width %{number}" },
+		.patterns = { "DMAR: DRHD base: %{hex}", "DMAR: Host address width %{number}" },
 		.source = "Linux drivers/iommu/intel/dmar.c",
 		.severity = EXPLAIN_MISLEADING,
 		.about_host = true,
@@ -65,7 +65,7 @@ const struct explain_entry explain_kernel_iommu[] = {
 	},
 	{
 		.id = "iommu-amd-active",
-		.patterns = { "AMD-Vi: Found IOMMU cap 0x", "AMD-Vi: Found IOMMU at " },
+		.patterns = { "AMD-Vi: Found IOMMU cap %{hex}", "AMD-Vi: Found IOMMU at " },
 		.source = "Linux drivers/iommu/amd/init.c, before 5.10 "
 			  "drivers/iommu/amd_iommu_init.c",
 		.severity = EXPLAIN_INFO,
@@ -125,8 +125,8 @@ const struct explain_entry explain_kernel_iommu[] = {
 		.source = "Linux drivers/iommu/iommu.c",
 		.severity = EXPLAIN_INFO,
 		.about_host = true,
-		.cause = "The IOMMU is in use for this device, and the number is that of its group "
-			 "in this boot.",
+		.cause = "The IOMMU is in use for this device, unless VFIO was told to do without "
+			 "one; the number is that of its group in this boot.",
 		.next = "passthru list groups shows all groups.",
 		.evidence = { EVIDENCE_GROUP_MEMBERS },
 	},
@@ -210,8 +210,8 @@ const struct explain_entry explain_kernel_iommu[] = {
 		.source = "Linux drivers/iommu/intel/irq_remapping.c, drivers/iommu/amd/init.c",
 		.severity = EXPLAIN_PROBLEM,
 		.about_host = true,
-		.cause = "Interrupt remapping could not be turned on. VFIO refuses to hand devices "
-			 "over without it.",
+		.cause = "Interrupt remapping could not be turned on. VFIO refuses to give devices "
+			 "to guests without it.",
 		.next = "Update the firmware and look there for VT-d, IOMMU and x2APIC; the lines "
 			"before this one say what was wrong.",
 		.evidence = { EVIDENCE_INTERRUPT_REMAPPING, EVIDENCE_FIRMWARE_TABLES },
@@ -250,10 +250,9 @@ const struct explain_entry explain_kernel_iommu[] = {
 			  "arch/x86/include/asm/iommu.h",
 		.severity = EXPLAIN_PROBLEM,
 		.about_host = true,
-		.cause = "The firmware's description of the IOMMU contradicts itself. The kernel "
-			 "leaves out the part in question.",
-		.next = "Update the firmware; passthru check tells whether the IOMMU is in use all "
-			"the same.",
+		.cause = "The firmware's description of the IOMMU is wrong. Depending on what is "
+			 "wrong in it the IOMMU stays off, or works all the same.",
+		.next = "Update the firmware; passthru check tells whether the IOMMU is in use.",
 		.evidence = { EVIDENCE_FIRMWARE_TABLES, EVIDENCE_IOMMU },
 	},
 	/* ---- devices that the IOMMU does not give away ---- */
@@ -341,8 +340,8 @@ const struct explain_entry explain_kernel_iommu[] = {
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "The device sent an interrupt that it may not send, and the IOMMU stopped "
 			 "it. It happens when a device is taken from its driver while it works.",
-		.next = "passthru show %{address}. Single ones are harmless; many call for a reset "
-			"of the device.",
+		.next = "passthru show %{address}. A single one while a device changes hands is "
+			"harmless; many call for a reset of the device.",
 		.evidence = { EVIDENCE_DRIVER, EVIDENCE_RESET_METHODS },
 	},
 	{

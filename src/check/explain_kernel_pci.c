@@ -133,8 +133,8 @@ const struct explain_entry explain_kernel_pci[] = {
 	/* ---- option ROM ---- */
 	{
 		.id = "pci-rom-signature",
-		.patterns = { "Invalid PCI ROM header signature: expecting 0xaa55, got 0x",
-			      "Invalid PCI ROM data signature: expecting 0x" },
+		.patterns = { "Invalid PCI ROM header signature: expecting 0xaa55, got %{hex}",
+			      "Invalid PCI ROM data signature: expecting %{hex}" },
 		.source = "Linux drivers/pci/rom.c",
 		.severity = EXPLAIN_INFO,
 		.cause = "The device shows no valid option ROM: integrated graphics have none of "
@@ -312,7 +312,7 @@ const struct explain_entry explain_kernel_pci[] = {
 	},
 	{
 		.id = "dpc-contained",
-		.patterns = { "DPC: containment event, status:0x" },
+		.patterns = { "DPC: containment event, status:%{hex}" },
 		.source = "Linux drivers/pci/pcie/dpc.c",
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "After a fatal error the port has cut its devices off, to protect the "

@@ -134,10 +134,10 @@ const struct explain_entry explain_kernel_system[] = {
 			      "kernel_lockdown.7" },
 		.source = "Linux security/lockdown/lockdown.c",
 		.severity = EXPLAIN_PROBLEM,
-		.cause = "A program wanted something that the kernel does not allow with Secure "
-			 "Boot: the line names both.",
-		.next = "Do without it: passthru needs nothing that lockdown refuses. Else turn "
-			"Secure Boot off in the firmware.",
+		.cause = "A program wanted something that the kernel does not allow while it is "
+			 "locked down, as with Secure Boot: the line names both.",
+		.next = "Do without it: giving devices to guests needs nothing that lockdown "
+			"refuses. Else turn Secure Boot off in the firmware.",
 		.evidence = { EVIDENCE_LOCKDOWN },
 	},
 	/* ---- KVM ---- */
@@ -175,7 +175,7 @@ const struct explain_entry explain_kernel_system[] = {
 	},
 	{
 		.id = "kvm-msr-ignored",
-		.patterns = { "ignored rdmsr: 0x", "ignored wrmsr: 0x" },
+		.patterns = { "ignored rdmsr: %{hex}", "ignored wrmsr: %{hex}" },
 		.source = "Linux arch/x86/kvm/x86.c",
 		.severity = EXPLAIN_MISLEADING,
 		.about_host = true,
@@ -193,7 +193,7 @@ const struct explain_entry explain_kernel_system[] = {
 		.about_host = true,
 		.cause = "The kernel could not reserve as many huge pages as it was told to.",
 		.next = "Reserve fewer, or spread them over the NUMA nodes (hugepages=0:N,1:N). "
-			"Large pages are only safe to get at boot.",
+			"Pages of 1 GiB are only sure to be had at boot.",
 		.evidence = { EVIDENCE_HUGE_PAGES, EVIDENCE_FREE_MEMORY },
 	},
 	{

@@ -122,8 +122,8 @@ const struct explain_entry explain_kernel_vfio[] = {
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "Somebody unbinds or removes the device while a guest has it. The writer "
 			 "hangs until the guest, or whoever has the device open, lets go.",
-		.next = "Shut the guest down or unplug the device from it; then passthru release "
-			"%{address}.",
+		.next = "Shut the guest down or unplug the device from it; what waits then goes "
+			"on.",
 		.evidence = { EVIDENCE_GUESTS, EVIDENCE_DEVICE_USERS, EVIDENCE_STUCK_TASKS },
 	},
 	{
@@ -143,16 +143,17 @@ const struct explain_entry explain_kernel_vfio[] = {
 		.patterns = { "vfio_bar_restore: reset recovery - restoring BARs" },
 		.source = "Linux drivers/vfio/pci/vfio_pci_config.c",
 		.severity = EXPLAIN_PROBLEM,
-		.cause = "The device lost its addresses without the kernel having reset it: it "
-			 "reset itself, or no longer answers. Repeated many times it means the "
-			 "latter.",
+		.cause = "The addresses in the device's registers were gone: it was reset in a way "
+			 "that the kernel does not follow, or no longer answers. Repeated many "
+			 "times it means the latter.",
 		.next = "passthru show %{address} tells whether the device answers and how it can "
 			"be reset. When it does not, power the host off and on.",
 		.evidence = { EVIDENCE_CONFIG_SPACE, EVIDENCE_RESET_METHODS, EVIDENCE_POWER_STATE },
 	},
 	{
 		.id = "vfio-capability-hidden",
-		.patterns = { "vfio_ecap_init: hiding ecap 0x", "vfio_cap_init: hiding cap 0x" },
+		.patterns = { "vfio_ecap_init: hiding ecap %{hex}",
+			      "vfio_cap_init: hiding cap %{hex}" },
 		.source = "Linux drivers/vfio/pci/vfio_pci_config.c",
 		.severity = EXPLAIN_INFO,
 		.about_host = true,

@@ -207,8 +207,9 @@ const struct explain_entry explain_libvirt[] = {
 		.patterns = { "Attempted double use of PCI Address %{address}" },
 		.source = "libvirt src/conf/domain_addr.c",
 		.severity = EXPLAIN_PROBLEM,
-		.cause = "Two devices of the guest's definition have the same PCI address, that of "
-			 "the line, in the guest.",
+		.about_host = true,
+		.cause = "Two devices of the guest's definition have the same PCI address in the "
+			 "guest, that of the line.",
 		.next = "Take one address element out of the definition; libvirt then chooses a "
 			"free one.",
 	},
@@ -217,6 +218,7 @@ const struct explain_entry explain_libvirt[] = {
 		.patterns = { "device with multifunction PCI guest address: %{address}" },
 		.source = "libvirt src/qemu/qemu_hotplug.c",
 		.severity = EXPLAIN_PROBLEM,
+		.about_host = true,
 		.cause = "One function of a slot with several cannot be unplugged from a running "
 			 "guest.",
 		.next = "Shut the guest down, or give the devices a root port each.",
@@ -296,8 +298,9 @@ const struct explain_entry explain_libvirt[] = {
 		.source = "libvirt src/util/virerror.c",
 		.severity = EXPLAIN_PROBLEM,
 		.about_host = true,
-		.cause = "A script in libvirt's hooks directory ended with an error, so the guest "
-			 "was not started. The end of the line has what it wrote.",
+		.cause = "A script in libvirt's hooks directory ended with an error; at the start "
+			 "of a guest that keeps the guest from starting. The end of the line has "
+			 "what it wrote.",
 		.next = "Run the script by hand with the same arguments. managed='yes', or "
 			"passthru bind, does without hooks.",
 	},

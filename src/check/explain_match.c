@@ -13,6 +13,7 @@
 #include "check/explain_internal.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #define GRAM 8
@@ -128,13 +129,16 @@ static int commonness(const char *gram)
 static const char *rarest_gram(const struct pattern *p)
 {
 	const char *rarest = NULL;
+	int lowest = INT_MAX;
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct token *token = &p->tokens[i];
 		for (size_t at = 0; !token->placeholder && at + GRAM <= token->n; at++) {
-			const char *gram = token->text + at;
-			if (!rarest || commonness(gram) < commonness(rarest))
-				rarest = gram;
+			int common = commonness(token->text + at);
+			if (common < lowest) {
+				lowest = common;
+				rarest = token->text + at;
+			}
 		}
 	}
 	return rarest;
@@ -168,11 +172,11 @@ static void add(struct explain_matcher *m, struct arena *a, const struct explain
 	slot->patterns = p;
 }
 
-struct explain_matcher *explain_matcher_new(struct arena *a)
+struct explain_matcher *explain_matcher_new(struct arena *a, const struct explain_table *tables)
 {
 	struct explain_matcher *m = arena_alloc(a, sizeof(*m));
 
-	for (const struct explain_table *table = explain_tables; table->entries; table++) {
+	for (const struct explain_table *table = tables; table->entries; table++) {
 		for (const struct explain_entry *e = table->entries; e->id; e++) {
 			for (size_t i = 0; i < EXPLAIN_PATTERNS_MAX && e->patterns[i]; i++)
 				add(m, a, e, e->patterns[i]);

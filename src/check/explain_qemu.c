@@ -168,7 +168,7 @@ const struct explain_entry explain_qemu[] = {
 		.general = true,
 		.cause = "QEMU opened the IOMMU group and could not make it ready for the guest; "
 			 "the end of the line says at which step.",
-		.next = "passthru probe %{address} goes through the same steps. The kernel's log "
+		.next = "passthru check %{address} looks for the usual reasons. The kernel's log "
 			"of the same second often has the reason.",
 		.evidence = { EVIDENCE_RESERVED_REGIONS, EVIDENCE_MEMLOCK, EVIDENCE_IOMMU },
 	},
@@ -211,6 +211,20 @@ const struct explain_entry explain_qemu[] = {
 			      EVIDENCE_RESERVED_REGIONS },
 	},
 	/* ---- mapping memory ---- */
+	{
+		.id = "qemu-p2p-missing",
+		.patterns = { "warning: vfio_container_dma_map(%{text}) = -",
+			      "failed to vfio_dma_map. pci p2p may not work",
+			      "PCI peer-to-peer transactions on BARs are not supported.",
+			      "IOMMU_IOAS_MAP failed: Bad address, PCI BAR?" },
+		.source = "QEMU hw/vfio/common.c, today hw/vfio/listener.c; backends/iommufd.c",
+		.severity = EXPLAIN_MISLEADING,
+		.cause = "A BAR could not be mapped for the other devices of the guest. Only "
+			 "direct transfers from device to device are lost; errors of vfio_dma_map "
+			 "next to it belong to it.",
+		.next = "Nothing, unless several GPUs of the guest are to exchange data directly.",
+		.evidence = { EVIDENCE_ADDRESS_WIDTH, EVIDENCE_BARS },
+	},
 	{
 		.id = "qemu-dma-no-memory",
 		.patterns = { "VFIO_MAP_DMA failed: Cannot allocate memory",
@@ -269,19 +283,6 @@ const struct explain_entry explain_qemu[] = {
 			"blocks (block-size= of virtio-mem).",
 		.evidence = { EVIDENCE_MODULE_OPTIONS },
 	},
-	{
-		.id = "qemu-p2p-missing",
-		.patterns = { "failed to vfio_dma_map. pci p2p may not work",
-			      "PCI peer-to-peer transactions on BARs are not supported.",
-			      "IOMMU_IOAS_MAP failed: Bad address, PCI BAR?" },
-		.source = "QEMU hw/vfio/common.c, today hw/vfio/listener.c; backends/iommufd.c",
-		.severity = EXPLAIN_MISLEADING,
-		.cause = "A BAR could not be mapped for the other devices of the guest. Only "
-			 "direct transfers from device to device are lost; errors of vfio_dma_map "
-			 "right before belong to it.",
-		.next = "Nothing, unless several GPUs of the guest are to exchange data directly.",
-		.evidence = { EVIDENCE_ADDRESS_WIDTH, EVIDENCE_BARS },
-	},
 	/* ---- the device itself ---- */
 	{
 		.id = "qemu-region",
@@ -295,7 +296,7 @@ const struct explain_entry explain_qemu[] = {
 	},
 	{
 		.id = "qemu-stuck-asleep",
-		.patterns = { "vfio: Unable to power on device, stuck in D" },
+		.patterns = { "vfio: Unable to power on device, stuck in D%{number}" },
 		.source = "QEMU hw/vfio/pci.c",
 		.severity = EXPLAIN_PROBLEM,
 		.cause = "The device sleeps and cannot be woken: mostly it does not answer at all, "

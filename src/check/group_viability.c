@@ -84,12 +84,12 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 				    "device into another slot.",
 				    offender->driver.value);
 		else
-			verdict_fix(v,
-				    arena_printf(v->arena, "passthru bind %s %s", f->name,
-						 offender->name),
-				    "Hand both over, if the host can do without %s; or move the "
-				    "device to another slot.",
-				    offender->name);
+			/* what the host does with the other one is not looked at here */
+			verdict_fix(
+				v, NULL,
+				"Hand both over, passthru bind %s %s, if the host can do without "
+				"%s; or move the device to another slot.",
+				f->name, offender->name, offender->name);
 		return;
 	}
 	if (unread) {

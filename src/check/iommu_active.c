@@ -58,14 +58,7 @@ static void without_units(struct verdict *v, const struct host_facts *facts)
 
 static const char *firmware_name(const struct host_facts *facts)
 {
-	return is_amd(facts) ? "IOMMU (AMD-Vi)" : "VT-d";
-}
-
-/* A table that may not be read is there all the same. */
-static bool is_there(const struct firmware_table *table)
-{
-	return table->error == 0 || table->error == -EBADMSG || table->error == -EACCES ||
-	       table->error == -EPERM;
+	return iommu_is_amd(facts) ? "IOMMU (AMD-Vi)" : "VT-d";
 }
 
 static bool off_by_parameter(struct verdict *v, const struct host_facts *facts)
@@ -83,7 +76,7 @@ static bool off_by_parameter(struct verdict *v, const struct host_facts *facts)
 
 static bool built_without(struct verdict *v, const struct host_facts *facts)
 {
-	const char *symbol = is_amd(facts) ? "AMD_IOMMU" : "INTEL_IOMMU";
+	const char *symbol = iommu_is_amd(facts) ? "AMD_IOMMU" : "INTEL_IOMMU";
 	const struct kernel *kernel = kernel_running(&facts->kernel);
 	enum kernel_symbol value =
 		kernel ? kernel_symbol(&kernel->config, symbol) : KERNEL_SYMBOL_UNKNOWN;
@@ -130,7 +123,8 @@ static bool is_on_by_default(const struct host_facts *facts)
 static void off_by_default(struct verdict *v, const struct host_facts *facts)
 {
 	const struct platform_facts *p = &facts->platform;
-	bool off, has_dmar = is_there(&p->dmar_table), has_ivrs = is_there(&p->ivrs_table);
+	bool off, has_dmar = firmware_table_is_there(&p->dmar_table),
+		  has_ivrs = firmware_table_is_there(&p->ivrs_table);
 	const struct kernel_parameter *on = iommu_switch(facts, &off);
 
 	if (has_dmar || has_ivrs)

@@ -64,7 +64,8 @@ static void judge_vendor(struct verdict *v, const struct host_facts *facts,
 	bool for_intel = kernel_same_name(p->name, "intel_iommu");
 	bool for_amd = kernel_same_name(p->name, "amd_iommu");
 
-	if (!(for_intel && is_amd(facts)) && !(for_amd && is_intel(facts)))
+	if (!(for_intel && is_amd(facts) && iommu_is_amd(facts)) &&
+	    !(for_amd && is_intel(facts) && iommu_is_intel(facts)))
 		return;
 	verdict_evidence(v, KERNEL_COMMAND_LINE, "%s: not for %s", p->text,
 			 facts->platform.vendor.value);

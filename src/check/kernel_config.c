@@ -32,11 +32,11 @@ static size_t find_missing(const struct host_facts *facts, const struct kernel *
 	if (kernel_at_least(kernel->release, 6, 6) && !has(kernel, "VFIO_GROUP") &&
 	    !has(kernel, "VFIO_DEVICE_CDEV"))
 		missing[n++] = "VFIO_GROUP or VFIO_DEVICE_CDEV";
-	if (is_intel(facts) && !has(kernel, "INTEL_IOMMU"))
+	if (iommu_is_intel(facts) && !has(kernel, "INTEL_IOMMU"))
 		missing[n++] = "INTEL_IOMMU";
-	if (is_amd(facts) && !has(kernel, "AMD_IOMMU"))
+	if (iommu_is_amd(facts) && !has(kernel, "AMD_IOMMU"))
 		missing[n++] = "AMD_IOMMU";
-	if ((is_intel(facts) || is_amd(facts)) && !has(kernel, "IRQ_REMAP"))
+	if ((iommu_is_intel(facts) || iommu_is_amd(facts)) && !has(kernel, "IRQ_REMAP"))
 		missing[n++] = "IRQ_REMAP";
 	return n;
 }

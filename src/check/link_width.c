@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Lanes and speed of the link. Fewer lanes than the device has are a slot that is too small, or a
 // bad contact. A lower speed alone is no fault: links slow down while nobody uses them. What sleeps
-// is not asked, since the answer would wake it or be wrong.
+// is not asked, since the answer would wake it or be wrong. The functions of a card have one link,
+// so the first of them speaks for all.
 
 #include "base/text.h"
 #include "check/device.h"
@@ -24,6 +25,20 @@ static const struct fact_text *first_error(const struct pci_detail *detail)
 	return NULL;
 }
 
+static bool is_further_function(const struct pci_function *f)
+{
+	const struct selection *together = &f->facts->together;
+
+	for (size_t i = 0; i < together->n; i++) {
+		const struct pci_function *other = together->function[i];
+
+		if (pci_same_slot(other->address, f->address) &&
+		    other->address.function < f->address.function)
+			return true;
+	}
+	return false;
+}
+
 static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 {
 	const struct pci_detail *detail = &f->facts->detail;
@@ -32,7 +47,7 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	uint64_t now, most;
 
 	(void)host;
-	if (f->error || pci_is_bridge(f))
+	if (f->error || pci_is_bridge(f) || is_further_function(f))
 		return;
 	if (missing) {
 		/*
@@ -53,7 +68,7 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		return;
 	}
 	if (now < most) {
-		verdict_set(v, VERDICT_WARN, "its link has %s lanes of the %s that it could have",
+		verdict_set(v, VERDICT_WARN, "its link runs at x%s and could run at x%s",
 			    detail->link_width.value, detail->link_width_max.value);
 		verdict_fix(v, NULL,
 			    "Seat the card again, or use a slot with more lanes; some boards share "

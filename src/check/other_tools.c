@@ -61,7 +61,14 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		verdict_evidence(v, traces->error_path, "%s", verdict_reason(traces->error));
 		verdict_raise(v, VERDICT_UNKNOWN, "%s: %s", traces->error_path,
 			      verdict_reason(traces->error));
+		if (v->kind == VERDICT_UNKNOWN &&
+		    (traces->error == -EACCES || traces->error == -EPERM))
+			verdict_fix(v, NULL, "Run the check as root.");
 	}
+	if (v->n_evidence == 0)
+		verdict_evidence(v, "etc",
+				 "nothing of driverctl, Proxmox VE, a script of a guide, "
+				 "or a hook");
 	verdict_raise(v, VERDICT_PASS, "no other program hands devices over here");
 }
 

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "check/internal.h"
 
+#include <errno.h>
+
 const char *next_item(struct arena *a, const char **list)
 {
 	*list += strspn(*list, ",");
@@ -54,6 +56,26 @@ bool is_amd(const struct host_facts *facts)
 	return vendor_is(facts, vendors);
 }
 
+bool firmware_table_is_there(const struct firmware_table *table)
+{
+	return table->error == 0 || table->error == -EBADMSG || table->error == -EACCES ||
+	       table->error == -EPERM;
+}
+
+bool iommu_is_intel(const struct host_facts *facts)
+{
+	if (firmware_table_is_there(&facts->platform.dmar_table))
+		return true;
+	return is_intel(facts) && !firmware_table_is_there(&facts->platform.ivrs_table);
+}
+
+bool iommu_is_amd(const struct host_facts *facts)
+{
+	if (firmware_table_is_there(&facts->platform.ivrs_table))
+		return true;
+	return is_amd(facts) && !firmware_table_is_there(&facts->platform.dmar_table);
+}
+
 /* Whether the items of @p turn it off (1) or on (0); -1: they say nothing about that. */
 static int switch_of(const struct kernel_parameter *p, const char *on)
 {
@@ -73,11 +95,12 @@ const struct kernel_parameter *iommu_switch(const struct host_facts *facts, bool
 {
 	const struct kernel_facts *kernel = &facts->kernel;
 	const struct kernel_parameter *found = NULL, *p = NULL;
-	const char *own = is_amd(facts) ? "amd_iommu" : "intel_iommu";
+	bool amd = iommu_is_amd(facts);
+	const char *own = amd ? "amd_iommu" : "intel_iommu";
 
 	*ret_off = false;
 	while ((p = kernel_parameter_next(kernel, own, p))) {
-		int state = switch_of(p, is_amd(facts) ? "force_enable" : "on");
+		int state = switch_of(p, amd ? "force_enable" : "on");
 		if (state >= 0) {
 			found = p;
 			*ret_off = state;

@@ -59,7 +59,7 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 				   : "the firmware does not remap DMA before the system boots");
 		return;
 	}
-	if (is_amd(host->facts) && p->ivrs_table.error != -ENOENT)
+	if (iommu_is_amd(host->facts) && p->ivrs_table.error != -ENOENT)
 		verdict_unknown(v, IVRS, p->ivrs_table.error);
 }
 

@@ -46,7 +46,7 @@ static void judge_group(struct host *host, const struct device_facts *facts, str
 		verdict_evidence(v, facts->regions_path, "%s", region->text);
 	}
 	if (direct) {
-		refuse(host, v, is_intel(host->facts));
+		refuse(host, v, iommu_is_intel(host->facts));
 		return;
 	}
 	if (v->n_evidence == 0)

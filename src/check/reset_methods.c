@@ -2,7 +2,7 @@
 // Whether the device can be reset between two guests. A function without a way of its own is reset
 // with the bus that it stands on, by VFIO's hot reset, which needs all functions of that bus to be
 // with the same guest. The attribute exists since Linux 5.15 and only where there is a method
-// (drivers/pci/pci.c).
+// (drivers/pci/pci.c); before, what the configuration space offers decides.
 
 #include "base/text.h"
 #include "check/device.h"
@@ -29,7 +29,7 @@ static size_t count_hit(const struct host *host, const struct pci_function *f, s
 	for (size_t i = 0; i < host->n_functions; i++) {
 		const struct pci_function *other = &host->functions[i];
 
-		if (device_is_together(f->facts, other) || !is_on_bus(f, other))
+		if (!is_on_bus(f, other) || device_is_together(f->facts, other))
 			continue;
 		if (n < ARRAY_SIZE(names))
 			names[n] = device_with_driver(v, other);
@@ -40,16 +40,38 @@ static size_t count_hit(const struct host *host, const struct pci_function *f, s
 	return n;
 }
 
+/* Kernels before 5.15 have no such attribute, but the device says itself what it offers. */
+static bool judge_config(const struct pci_function *f, struct verdict *v)
+{
+	const struct pci_config *config = f->facts->config;
+	const char *path = device_path(v, f, "config"), *how = NULL;
+
+	if (config->standard.error) {
+		verdict_unknown(v, path, config->standard.error);
+		return true;
+	}
+	if (config->express.error == 0 && config->express.flr)
+		how = "function-level reset";
+	else if (config->af.error == 0 && config->af.flr)
+		how = "function-level reset (Advanced Features)";
+	else if (config->power.error == 0 && !config->power.no_soft_reset)
+		how = "reset by power management";
+	verdict_evidence(v, path, "%s", how ? how : "no reset of its own");
+	if (how)
+		verdict_set(v, VERDICT_PASS, "it can be reset: %s", how);
+	return how != NULL;
+}
+
 static void without_own(const struct host *host, const struct pci_function *f, struct verdict *v)
 {
 	const char *path = device_path(v, f, "reset_method"), *names;
 
 	if (!device_kernel_at_least(host, 5, 15, true)) {
-		verdict_set(v, VERDICT_UNKNOWN, "kernels before 5.15 do not say how it is reset");
-		verdict_evidence(v, path, "not there");
-		return;
+		if (judge_config(f, v))
+			return;
+	} else {
+		verdict_evidence(v, path, "none");
 	}
-	verdict_evidence(v, path, "none");
 	if (!f->parent) {
 		verdict_set(v, VERDICT_WARN,
 			    "nothing can reset it: a second start of a guest may find it in the "

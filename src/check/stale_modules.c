@@ -53,9 +53,14 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		verdict_fix(v, NULL, "Remove the word " GONE " there, and rebuild the initramfs.");
 		return;
 	}
-	if (traces->error) {
-		verdict_unknown(v, traces->error_path, traces->error);
+	if (traces->mention_error) {
+		verdict_unknown(v, traces->mention_error_path, traces->mention_error);
 		return;
+	}
+	for (size_t i = 0; i < traces->n_mentions; i++) {
+		const struct module_mention *mention = &traces->mentions[i];
+		verdict_evidence(v, arena_printf(v->arena, "%s:%u", mention->path, mention->number),
+				 "%s", mention->module);
 	}
 	if (traces->n_mentions > 0)
 		verdict_set(v, VERDICT_PASS, "the lists of modules name none that is gone");

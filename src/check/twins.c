@@ -39,8 +39,9 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	verdict_set(v, VERDICT_WARN, "%s%s the same ids: vfio-pci.ids=%04x:%04x takes %s",
 		    first->name, n > 1 ? " and others have" : " has", f->vendor, f->device,
 		    n > 1 ? "them all" : "both");
-	verdict_fix(v, arena_printf(v->arena, "passthru bind %s", f->name),
-		    "Reserve the device by its address, never by its ids.");
+	verdict_fix(
+		v, device_is_in_use(f) ? NULL : arena_printf(v->arena, "passthru bind %s", f->name),
+		"Reserve the device by its address, never by its ids.");
 }
 
 const struct check check_twins = {

@@ -91,9 +91,9 @@ static void judge_kernel(struct verdict *v, const struct kernel_facts *facts,
 	size_t n = find_missing(facts, kernel, missing, &unknown);
 	if (n > 0) {
 		const char *names = text_join(v->arena, missing, n, ", ");
-		verdict_evidence(v,
-				 kernel->modules.error ? kernel->config.path : kernel->modules.path,
-				 "no %s", names);
+		bool by_config = kernel->modules.error && kernel->config.path;
+		where = by_config ? kernel->config.path : kernel->modules.path;
+		verdict_evidence(v, where, "no %s", names);
 		verdict_raise(v, kernel->running ? VERDICT_FAIL : VERDICT_WARN,
 			      "the %s kernel %s has no %s",
 			      kernel->running ? "running" : "installed", kernel->release, names);

@@ -15,28 +15,17 @@ struct check_options {
 	bool all;
 };
 
-/* Its own checks are those of @f; the host's have no function. */
-static size_t verdicts_of(struct arena *a, const struct verdict *verdicts, size_t n,
-			  const struct pci_function *f, struct verdict **ret)
-{
-	size_t n_own = 0;
-
-	*ret = arena_array(a, n, sizeof(**ret));
-	for (size_t i = 0; i < n; i++) {
-		if (verdicts[i].function == f)
-			(*ret)[n_own++] = verdicts[i];
-	}
-	return n_own;
-}
-
-static void answer_part(struct request *request, struct doc_node *node,
-			const struct verdict *verdicts, size_t n, const struct pci_function *f)
+/* Those of @f, or of the host, stand next in @verdicts; how many they are. */
+static size_t answer_part(struct request *request, struct doc_node *node,
+			  const struct verdict *verdicts, size_t n, const struct pci_function *f)
 {
 	const struct check_options *options = request->options;
-	struct verdict *own;
-	size_t n_own = verdicts_of(&request->host->arena, verdicts, n, f, &own);
+	size_t n_own = 0;
 
-	verdict_sections(request, node, own, n_own, options->all);
+	while (n_own < n && verdicts[n_own].function == f)
+		n_own++;
+	verdict_sections(request, node, verdicts, n_own, options->all);
+	return n_own;
 }
 
 static void answer(struct request *request, const struct handover *devices,
@@ -56,7 +45,7 @@ static void answer(struct request *request, const struct handover *devices,
 		ready = doc_unknown("some checks could not find out");
 	doc_field(root, "ready", "Ready", ready);
 	doc_field(root, NULL, "Checks", doc_string(counts));
-	answer_part(request, doc_section(root, "host", "Host"), verdicts, n, NULL);
+	size_t at = answer_part(request, doc_section(root, "host", "Host"), verdicts, n, NULL);
 	struct doc_node *node = doc_section(root, "devices", "");
 	for (size_t i = 0; i < devices->n; i++) {
 		const struct pci_function *f = devices->functions[i].function;
@@ -65,7 +54,8 @@ static void answer(struct request *request, const struct handover *devices,
 					    ? arena_printf(a, "%s %s", f->name, name.string)
 					    : f->name;
 
-		answer_part(request, doc_section(node, f->name, label), verdicts, n, f);
+		at += answer_part(request, doc_section(node, f->name, label), &verdicts[at], n - at,
+				  f);
 	}
 }
 
@@ -89,6 +79,9 @@ static int run_check(struct request *request, struct err *e)
 		functions.function[i] = devices.functions[i].function;
 		(void)host_read_device(host, functions.function[i]);
 	}
+	/* what one command names is handed over together */
+	for (size_t i = 0; i < functions.n; i++)
+		functions.function[i]->facts->together = functions;
 	host_read_facts(host);
 	check_run(host, &functions, &host->arena, &verdicts, &n);
 	answer(request, &devices, verdicts, n);
