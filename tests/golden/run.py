@@ -6,11 +6,14 @@ usage: run.py PROGRAM [--update] [HOST...]      --update records the answers ins
 tests/golden/<host>/<command>.txt and .json hold what the program says with --numeric, because names come from
 the hardware database of the machine that runs the test. An answer other than "yes" or "done" is recorded with its exit status and
 its sentence on stderr. Besides, every answer must be the same from a snapshot of the fixture as from the fixture, hold no
-control characters, and, as JSON, be what docs/schema says. Prints TAP.
+control characters, and, as JSON, be what docs/schema says. Verdicts must agree with the exit status, name evidence, and
+say what to do about what they fail; and each check must pass on one machine and not pass on another. Prints TAP.
 """
+import concurrent.futures
 import difflib
 import json
 import os
+import re
 import sys
 import tempfile
 
@@ -19,6 +22,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOSTS = os.path.join(HERE, "../hosts")
 SCHEMAS = os.path.abspath(os.path.join(HERE, "../../docs/schema"))
+CHECK_LIST = os.path.join(HERE, "../../src/check/meson.build")
 sys.path.insert(0, HOSTS)
 
 import expand
@@ -27,7 +31,8 @@ import jsonschema
 import tap
 
 # What every machine is asked; a fixture adds its own with `golden` lines.
-COMMANDS = (["list"], ["list", "gpus"], ["list", "groups"])
+COMMANDS = (["list"], ["list", "gpus"], ["list", "groups"], ["check"])
+EXIT_READY, EXIT_NOT_READY, EXIT_UNKNOWN = 0, 1, 3
 
 
 def transcript(status, out, err):
@@ -64,12 +69,49 @@ def against_fixture(host, text):
         wanted = {
             "address": f.address, "vendor": "%04x" % f.vendor, "device": "%04x" % f.device,
             "subsystem_vendor": "%04x" % f.sub_vendor, "subsystem_device": "%04x" % f.sub_device,
-            "class": "%06x" % f.class_code, "name": None, "iommu_group": f.option["group"] and int(f.option["group"]),
+            "class": "%06x" % f.class_code, "name": None, "iommu_group": host.group_of(f) and int(host.group_of(f)),
             "driver": f.option["driver"] and os.fsencode(f.option["driver"]).decode("utf-8", "replace"),
         }
         if said.get(f.address) != wanted:
             complaints.append("%s is %s and not %s" % (f.address, wanted, said.get(f.address)))
     return complaints
+
+
+def against_verdicts(text, status, seen):
+    """Complaints about the verdicts of `check --json` as such; notes in @seen which kinds each check has had."""
+    answer = json.loads(text)
+    complaints, kinds = [], set()
+    for place, verdicts in [("host", answer["host"]), *answer["devices"].items()]:
+        for name, verdict in verdicts.items():
+            kinds.add(verdict["verdict"])
+            seen.setdefault(name, set()).add(verdict["verdict"])
+            if not verdict["evidence"]:
+                complaints.append("%s: %s says %s without evidence" % (place, name, verdict["verdict"]))
+            if verdict["verdict"] == "fail" and not verdict["fix"]:
+                complaints.append("%s: %s does not say what to do" % (place, name))
+    wanted = EXIT_NOT_READY if "fail" in kinds else EXIT_UNKNOWN if "unknown" in kinds else EXIT_READY
+    ready = {EXIT_READY: True, EXIT_NOT_READY: False}.get(wanted)
+    if status != wanted:
+        complaints.append("exit status %d for verdicts %s" % (status, ", ".join(sorted(kinds))))
+    if (answer["ready"] if isinstance(answer["ready"], bool) else None) != ready:
+        complaints.append("ready is %s for verdicts %s" % (answer["ready"], ", ".join(sorted(kinds))))
+    return complaints
+
+
+def check_ids():
+    with open(CHECK_LIST, encoding="utf-8") as f:
+        names = re.search(r"check_names = \[(.*?)\]", f.read(), re.DOTALL)[1]
+    return [name.replace("_", "-") for name in re.findall(r"'(\w+)'", names)]
+
+
+def uncovered(seen):
+    """Checks that pass on no machine, or on all."""
+    for name in check_ids():
+        kinds = seen.get(name, set())
+        if "pass" not in kinds:
+            yield "%s passes on no machine" % name
+        if not kinds - {"pass"}:
+            yield "%s does not fail, warn or say unknown on any machine" % name
 
 
 def file_name(words):
@@ -89,13 +131,15 @@ def compare(path, text, update):
         return ["%s is missing: run with --update" % os.path.relpath(path, HERE)]
 
 
-def judge_host(results, program, name, update):
+def judge_host(program, name, update):
+    """(title, complaints) of every test on that machine, and the kinds of verdicts that each check has had there."""
+    results, seen = [], {}
     host = expand.read_host(os.path.join(HOSTS, name + ".host"))
     with tempfile.TemporaryDirectory() as temp:
         root, snapshot = os.path.join(temp, name), os.path.join(temp, "snapshot.tar")
         host.tree().write(root)
         status, out, err = tap.run(program, "--root", root, "snapshot", snapshot)
-        results.result("%s: snapshot" % name, [] if status == 0 and not err else [transcript(status, out, err)])
+        results.append(("%s: snapshot" % name, [] if status == 0 and not err else [transcript(status, out, err)]))
         for words in [*COMMANDS, *host.golden]:
             for ending, options in (("txt", ["--numeric"]), ("json", ["--numeric", "--json"])):
                 status, out, err = tap.run(program, "--root", root, *words, *options)
@@ -107,7 +151,10 @@ def judge_host(results, program, name, update):
                     complaints += against_schema(out)
                     if words == ["list"]:
                         complaints += against_fixture(host, out)
-                results.result("%s: %s, %s" % (name, " ".join(words), ending), complaints)
+                    if words[0] == "check":
+                        complaints += against_verdicts(out, status, seen)
+                results.append(("%s: %s, %s" % (name, " ".join(words), ending), complaints))
+    return results, seen
 
 
 def leftovers(names):
@@ -126,9 +173,15 @@ def main():
     update = len(words) < len(sys.argv) - 2
     program = os.path.abspath(sys.argv[1])
     names = words or sorted(f[:-len(".host")] for f in os.listdir(HOSTS) if f.endswith(".host"))
-    results = tap.Tap()
-    for name in names:
-        judge_host(results, program, name, update)
+    results, seen = tap.Tap(), {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for tests, kinds in pool.map(lambda name: judge_host(program, name, update), names):
+            for title, complaints in tests:
+                results.result(title, complaints)
+            for check, more in kinds.items():
+                seen[check] = seen.get(check, set()) | more
+    if not words:
+        results.result("every check passes on one machine and not on another", list(uncovered(seen)))
     results.result("no recorded answer is left over", leftovers(names))
     results.end()
 

@@ -28,24 +28,26 @@ def acs_controls(text):
     return tuple(sum(ACS[name] for name in part.split(",") if name) for part in (supported, enabled or supported))
 
 
-def link_fields(text):
-    """(now, most) of "2.5x16/8.0x16", each as the low bits of a link register."""
-    return tuple(SPEEDS[speed] | int(width) << 4 for speed, width in (part.split("x") for part in text.split("/")))
+def link_field(text):
+    """"8.0x16" as the low bits of a link register; zero for what no register can say."""
+    speed, _, width = text.partition("x")
+    return SPEEDS[speed] | int(width) << 4 if speed in SPEEDS and width.isdecimal() else 0
 
 
 def express(f, data):
     """Power management, MSI and PCI Express: what every function of PCI Express has."""
     o, kind = f.option, f.express_type
+    no_soft_reset = 0 if "pm" in (o["reset"] or "").split(",") else 8
     data[6] |= 0x10
     data[0x34] = PM_AT
-    struct.pack_into("<BBHH", data, PM_AT, PM, MSI_AT, 0xc803, POWER.get(o["power"], 0))
+    struct.pack_into("<BBHH", data, PM_AT, PM, MSI_AT, 0xc803, POWER.get(o["power"], 0) | no_soft_reset)
     struct.pack_into("<BBH", data, MSI_AT, MSI, EXPRESS_AT, 0x0080 | (o["irq"] != "0"))
     slot = kind in PORTS and o["link"] is not None
     struct.pack_into("<BBH", data, EXPRESS_AT, EXPRESS, 0, 2 | TYPES[kind] << 4 | slot << 8)
     flr = "flr" in (o["reset"] or "").split(",")
     struct.pack_into("<IH", data, EXPRESS_AT + 4, 0x8001 | flr << 28, 0x2810)
     if o["link"]:
-        now, most = link_fields(o["link"])
+        now, most = (link_field(part) for part in o["link"].split("/"))
         struct.pack_into("<I", data, EXPRESS_AT + 12, most | 0xc00 | (1 << 20 if kind in PORTS else 0))
         struct.pack_into("<HH", data, EXPRESS_AT + 16, 0x40, now | (0x2000 if kind in PORTS else 0))
         struct.pack_into("<I", data, EXPRESS_AT + 44, (1 << (most & 15) + 1) - 2)
@@ -111,6 +113,8 @@ def extended(f, data):
 def compose(f, last_bus, children, is_multifunction):
     """All bytes that the kernel knows; what a user may read of them is cut by the caller."""
     data = bytearray(4096 if f.express_type else 256)
+    if f.option["silent"]:
+        return b"\xff" * len(data)
     vendor, device = (0xffff, 0xffff) if f.option["pf"] else (f.vendor, f.device)
     struct.pack_into("<HHHHBBBBB", data, 0, vendor, device, 7, 0, int(f.option["rev"], 16),
                      f.class_code & 0xff, f.class_code >> 8 & 0xff, f.class_code >> 16, 16)

@@ -7,9 +7,12 @@ A line is a keyword and its words. An indented line continues the line above it:
 `pci`, the content of a `file`. `#` in the first column begins a comment. `\\xNN` is that byte and `\\\\` a
 backslash, everywhere. A PATH is relative to the root; `@ADDRESS/x` is x in that function's directory.
 
+  include FILE                  the lines of another file of this folder: a board that several machines have
   pci ADDRESS OPTION=VALUE...   a PCI function with all that sysfs shows of it; see OPTIONS
+  change ADDRESS OPTION=VALUE   other options for a function above, or OPTION= for none; ADDRESS * is all of them
+  remove ADDRESS...             functions above that this machine does not have
   bus DOMAIN:BUS parent=X       a root bus below another function, or below a folder of sys/devices
-  group NUMBER type=TYPE        the type of a group's domain, where it is not the usual DMA-FQ
+  group NUMBER type=TYPE        the type of a group's domain, where it is not the usual one; NUMBER * is all of them
   driver NAME...                drivers that are registered and bound to nothing
   builtin NAME...               drivers that have no module
   file PATH [size=BYTES]        a file: the indented lines, or that many zero bytes
@@ -19,15 +22,26 @@ backslash, everywhere. A PATH is relative to the root; `@ADDRESS/x` is x in that
   error PATH ERRNO              reading this path fails so (needs a program that reads passthru-snapshot.json)
   golden ARGUMENT...            one more command whose answer tests/golden compares
 
+and, about the machine (machine.py) and who uses its devices (uses.py), where each is explained:
+
+  cpu kernel cmdline table iommu interrupts modprobe memory lockdown secureboot parameter user
+  block zpool net drm fb sound keyboard process iomem
+
 Formats follow drivers/pci/pci-sysfs.c, pci_uevent() of drivers/pci/pci-driver.c and drivers/iommu/iommu.c
-of Linux, with CONFIG_PCI_IOV.
+of Linux, with CONFIG_PCI_IOV. Configuration space: config_space.py. kernels/*.config: what distributions set,
+as far as the program asks for it.
 """
 import collections
 import json
 import os
 import re
-import struct
 import sys
+
+import acpi_tables
+import config_space
+from machine import DRIVER_MODULES, MachineWords
+from uses import UseWords
+from words import UNITS, Mistake, options, unescape
 
 # Options of a `pci` line and what stands there without them.
 OPTIONS = {
@@ -52,7 +66,12 @@ OPTIONS = {
     "rom": None,         # START+SIZE, or shadow
     "vfs": None,         # 2/64: sriov_numvfs/sriov_totalvfs
     "pf": None,          # of a virtual function: its physical function
-    "config": "256",     # bytes of configuration space: 64 as a user sees it, 256 or 4096
+    "config": None,      # bytes of configuration space that may be read: 64 as a user sees it; all unless told
+    "type": None,        # of PCI Express, see config_space.TYPES; what `link` and the bridges above say unless told
+    "acs": None,         # on, off, wide or SUPPORTED/ENABLED: config_space.acs_controls()
+    "rebar": None,       # BAR:LEAST-MOST
+    "silent": None,      # yes: the function does not answer, configuration space reads all ones
+    "rcba": None,        # of an Intel LPC bridge: the register of that name
     # KIND@START+SIZE, START in hex or `unset`: the function's own, a physical function's VF ones (vfbar0...) and
     # a bridge's windows (window0 I/O, window1 memory, window2 prefetchable)
     **{"bar%d" % i: None for i in range(6)},
@@ -65,17 +84,7 @@ RESOURCE_FLAGS = {"io": 0x40101, "mem": 0x40200, "pref": 0x42208, "mem64": 0x140
 WINDOW_FLAGS = {"io": 0x101, "mem": 0x200, "pref": 0x2200, "pref64": 0x102201}
 UNSET = 0x20000000
 ROM_FLAGS, SHADOW_ROM = 0x46200, (0xc0000, 0xdffff, 0x212)
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 PCI_DEVICES = "sys/bus/pci/devices/"
-
-
-class Mistake(Exception):
-    """The fixture says something that makes no sense."""
-
-
-def unescape(text):
-    return re.sub(r"\\(x[0-9a-f]{2}|\\)",
-                  lambda m: "\\" if m[1] == "\\" else os.fsdecode(bytes.fromhex(m[1][1:])), text)
 
 
 def statements(text):
@@ -92,16 +101,6 @@ def statements(text):
         keyword, *words = line.split()
         found.append((number, keyword, words, []))
     return found
-
-
-def options(words, known):
-    result = dict(known)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or name not in known:
-            raise Mistake("there is no option %s" % word)
-        result[name] = unescape(value)
-    return result
 
 
 class Function:
@@ -123,6 +122,13 @@ class Function:
         self.class_code = int(self.option["class"], 16)
         self.is_bridge = self.class_code >> 8 == 0x0604
         self.path = None
+        self.express_type = None
+        self.virtual_functions = []
+
+    @staticmethod
+    def number_of(f):
+        """Bus, device and function in 16 bits, as requests carry them."""
+        return int(f.bus, 16) << 8 | int(f.address[-4:-2], 16) << 3 | int(f.address[-1])
 
     def modalias(self):
         c = self.class_code
@@ -204,7 +210,7 @@ class Tree:
                     out.write(what) if isinstance(what, bytes) else out.truncate(what)
 
 
-class Host:
+class Host(MachineWords, UseWords):
     def __init__(self, text):
         self.functions = {}
         self.buses = {}        # "10000:e0" -> parent
@@ -213,12 +219,17 @@ class Host:
         self.late = []         # (path, what) of file, link, dir and absent, in their order, after all functions
         self.errors = []       # (path, errno)
         self.golden = []       # argument lists
+        self.init_machine()
+        self.init_uses()
+        self.read(text)
+        self.place_functions()
+
+    def read(self, text):
         for number, keyword, words, content in statements(text):
             try:
                 getattr(self, "read_" + keyword, self.unknown)(words, content)
-            except (Mistake, ValueError, TypeError, KeyError) as e:
+            except (Mistake, ValueError, TypeError, KeyError, OSError) as e:
                 raise Mistake("line %d: %s: %s" % (number, keyword, e)) from e
-        self.place_functions()
 
     def unknown(self, words, content):
         raise Mistake("there is no such keyword")
@@ -229,11 +240,26 @@ class Host:
             raise Mistake("%s is there twice" % f.address)
         self.functions[f.address] = f
 
+    def read_include(self, words, content):
+        (name,) = words
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as f:
+            self.read(f.read())
+
+    def read_change(self, words, content):
+        address, *changes = words + [word for line in content for word in line.split()]
+        changed = self.functions.values() if address == "*" else [self.functions[address]]
+        for f in changed:
+            f.option = {name: value or None for name, value in options(changes, f.option).items()}
+
+    def read_remove(self, words, content):
+        for address in words:
+            del self.functions[address]
+
     def read_bus(self, words, content):
         self.buses[words[0]] = options(words[1:], {"parent": None})["parent"]
 
     def read_group(self, words, content):
-        self.group_types[int(words[0])] = options(words[1:], {"type": None})["type"]
+        self.group_types[words[0]] = options(words[1:], {"type": None})["type"]
 
     def read_driver(self, words, content):
         self.idle_drivers += words
@@ -274,6 +300,30 @@ class Host:
             f.path = self.place(f)
             self.children[f.option["parent"]].append(f)
             self.virtual[f.option["pf"]].append(f)
+        for f in self.functions.values():
+            f.virtual_functions = self.virtual[f.address]
+            f.express_type = self.express_type(f)
+
+    def express_type(self, f):
+        """What a function with a link must be, by where it stands."""
+        if f.option["type"]:
+            return None if f.option["type"] == "conventional" else f.option["type"]
+        if not f.option["link"] and not f.option["pf"]:
+            return None
+        if not f.is_bridge:
+            return "endpoint"
+        parent = self.functions.get(f.option["parent"])
+        if not parent:
+            return "root"
+        return "downstream" if self.express_type(parent) == "upstream" else "upstream"
+
+    def all_drivers(self):
+        """Those that are registered and no part of the kernel."""
+        names = [f.option["driver"] for f in self.functions.values() if f.option["driver"]] + self.idle_drivers
+        return [name for name in dict.fromkeys(names) if name not in self.builtin]
+
+    def group_of(self, f):
+        return None if self.iommu_off else f.option["group"]
 
     def place(self, f):
         if f.path:
@@ -305,6 +355,9 @@ class Host:
             self.add_function(tree, f)
         for name in self.idle_drivers:
             self.add_driver(tree, name)
+        self.add_groups(tree)
+        self.add_machine(tree)
+        self.add_uses(tree)
         for path, what in self.late:
             if what == "absent":
                 tree.remove(self.path(path))
@@ -326,7 +379,7 @@ class Host:
         folder = "sys/bus/pci/drivers/" + name
         tree.entries.setdefault(folder, None)
         if name not in self.builtin:
-            module = "sys/module/" + name.replace("-", "_")
+            module = "sys/module/" + (DRIVER_MODULES.get(name) or name.replace("-", "_"))
             tree.link(folder + "/module", module)
             tree.entries.setdefault(module, None)
         return folder
@@ -338,7 +391,7 @@ class Host:
         for name, value in attributes(f).items():
             if value is not None:
                 tree.file("%s/%s" % (f.path, name), value if name == "uevent" else value + "\n")
-        tree.entries[f.path + "/config"] = self.config_space(f)
+        tree.entries[f.path + "/config"] = self.config_bytes(f)
         for name in ("remove", "rescan"):
             tree.file("%s/%s" % (f.path, name), "")
         if f.resources()[6] != (0, 0, 0):
@@ -347,38 +400,30 @@ class Host:
             folder = self.add_driver(tree, o["driver"])
             tree.link(f.path + "/driver", folder)
             tree.link("%s/%s" % (folder, f.address), f.path)
-        if o["group"] is not None:
-            group = "sys/kernel/iommu_groups/" + o["group"]
-            tree.link(f.path + "/iommu_group", group)
-            tree.link("%s/devices/%s" % (group, f.address), f.path)
-            tree.file(group + "/type", self.group_types.get(int(o["group"]), "DMA-FQ") + "\n")
-            tree.file(group + "/reserved_regions", "0x00000000fee00000 0x00000000feefffff msi\n")
         if o["pf"]:
             pf = self.functions[o["pf"]]
             tree.link(f.path + "/physfn", pf.path)
             tree.link("%s/virtfn%d" % (pf.path, self.virtual[pf.address].index(f)), f.path)
 
-    def config_space(self, f):
-        """The header alone: no capabilities."""
-        data = bytearray(int(f.option["config"]))
-        struct.pack_into("<HHHHBBBBB", data, 0, f.vendor, f.device, 7, 0, int(f.option["rev"], 16),
-                         f.class_code & 0xff, f.class_code >> 8 & 0xff, f.class_code >> 16, 16)
-        data[14] = f.is_bridge | (self.slots[f.slot] > 1) << 7
-        lines = f.resources()
-        for i in range(2 if f.is_bridge else 6):
-            start, _, flags = lines[i]
-            if flags:
-                struct.pack_into("<I", data, 16 + 4 * i, (start | flags & 15) & 0xffffffff)
-                if flags & 0x100000:
-                    struct.pack_into("<I", data, 20 + 4 * i, start >> 32)
-        if f.is_bridge:
-            below = [int(c.bus, 16) for c in self.children[f.address]]
-            data[24:27] = int(f.bus, 16), min(below, default=0), self.last_bus(f) if below else 0
-        else:
-            struct.pack_into("<HH", data, 44, f.sub_vendor, f.sub_device)
-        data[60] = int(f.option["irq"]) & 0xff
-        data[61] = f.option["irq"] != "0"
-        return bytes(data)
+    def add_groups(self, tree):
+        regions = collections.defaultdict(set)
+        for f in self.functions.values():
+            number = self.group_of(f)
+            if number is None:
+                continue
+            group = "sys/kernel/iommu_groups/" + number
+            tree.link(f.path + "/iommu_group", group)
+            tree.link("%s/devices/%s" % (group, f.address), f.path)
+            usual = self.group_types.get("*", "DMA-FQ")
+            tree.file(group + "/type", self.group_types.get(number, usual) + "\n")
+            regions[group] |= set(acpi_tables.regions_of(self, f))
+        for group, found in regions.items():
+            tree.file(group + "/reserved_regions",
+                      "".join("0x%016x 0x%016x %s\n" % region for region in sorted(found)))
+
+    def config_bytes(self, f):
+        readable = int(f.option["config"] or (64 if self.is_user else 4096))
+        return config_space.compose(f, self.last_bus(f), self.children[f.address], self.slots[f.slot] > 1)[:readable]
 
 
 def attributes(f):

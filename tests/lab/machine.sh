@@ -40,21 +40,25 @@ log=${log:-$temp/console}
 : >"$log"
 kernel=$("$here/kernel.sh")
 cat "$@" >"$temp/initrd"
-append="console=ttyS0 quiet panic=-1 init_on_alloc=0 tsc=reliable no_timer_check mitigations=off lab.run=$run"
+append="console=ttyS0 quiet panic=-1 init_on_alloc=0 tsc=reliable no_timer_check mitigations=off pcie_port_pm=force"
+append="$append lab.run=$run"
 
 set -- -nodefaults -no-user-config -display none -no-reboot -name lab \
 	-machine q35,accel=tcg,kernel-irqchip=split -cpu max,erms=off,fsrm=off -smp 2 -m 1536
 image=$kernel/vmlinux
+pair=bus=rp1,addr=0
 display=bochs-display
 twin=bochs-display,bus=rp2
-intel=intel-iommu,caching-mode=on,device-iotlb=on
+intel="intel-iommu,caching-mode=on,device-iotlb=on"
 case $iommu in
 on | noremap) append="$append intel_iommu=on" ;;
 off) append="$append intel_iommu=off" ;;
 amd)
-	# The mode of the picture is set by the part of the kernel that vmlinux has not.
+	# The mode of the picture is set by the part of the kernel that vmlinux has not, and only of a card on the root bus.
+	# QEMU's AMD IOMMU takes devices on other buses for one on the root bus, so that memory must not be translated.
 	image=$kernel/vmlinuz
-	append="$append vga=0x314 module_blacklist=bochs"
+	append="$append iommu=pt vga=0x314 module_blacklist=bochs"
+	pair=addr=a
 	display=VGA
 	twin=
 	;;
@@ -68,16 +72,17 @@ amd) set -- "$@" -device amd-iommu,intremap=on ;;
 *) set -- "$@" -device "$intel,intremap=on" ;;
 esac
 truncate -s 64M "$temp/disk"
+# The port of the network card may sleep when the card does: the kernel lets no port sleep that cards can be plugged into.
 # As in a real card every function says that it is one of several: the kernel looks at that when it groups one that is
 # plugged in again.
 set -- "$@" \
 	-device pcie-root-port,id=rp1,chassis=1,slot=1,addr=3 \
-	-device "$display,bus=rp1,addr=0.0,multifunction=on" \
-	-device ich9-intel-hda,bus=rp1,addr=0.1,multifunction=on,id=hda -audiodev none,id=sound -device hda-output,bus=hda.0,audiodev=sound \
+	-device "$display,$pair.0,multifunction=on" \
+	-device "ich9-intel-hda,$pair.1,multifunction=on,id=hda" -audiodev none,id=sound -device hda-output,bus=hda.0,audiodev=sound \
 	-device pcie-root-port,id=rp2,chassis=2,slot=2,addr=4 ${twin:+-device "$twin"} \
 	-device pcie-root-port,id=rp3,chassis=3,slot=3,addr=5 \
 	-blockdev "driver=file,node-name=disk,filename=$temp/disk" -device nvme,bus=rp3,drive=disk,serial=lab \
-	-device pcie-root-port,id=rp4,chassis=4,slot=4,addr=6 \
+	-device pcie-root-port,id=rp4,chassis=4,slot=4,addr=6,hotplug=off \
 	-netdev user,id=net0,restrict=on -device e1000e,bus=rp4,netdev=net0 \
 	-device pcie-root-port,id=rp5,chassis=5,slot=5,addr=7 -device pcie-pci-bridge,bus=rp5,id=bridge \
 	-netdev user,id=net1,restrict=on -device e1000,bus=bridge,addr=1,netdev=net1 \

@@ -2,7 +2,7 @@
 // Opens a device through VFIO as a VMM does, step by step, and says which step the kernel refuses.
 // The order is that of Documentation/driver-api/vfio.rst, "VFIO Usage Example".
 //
-// usage: vfio_open ADDRESS
+// usage: vfio_open ADDRESS [SECONDS]      keeps it open for so long
 // prints: "opened ADDRESS", or "STEP: NAME OF THE ERROR" with status 1
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/vfio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ static int group_node(const char *address, char *ret, size_t size)
 	return 0;
 }
 
-static int open_device(int container, int group, const char *address)
+static int open_device(int container, int group, const char *address, unsigned seconds)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
@@ -60,8 +61,10 @@ static int open_device(int container, int group, const char *address)
 	int device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, address);
 	if (device < 0)
 		return refused("VFIO_GROUP_GET_DEVICE_FD", name_of_error());
-	close(device);
 	printf("opened %s\n", address);
+	fflush(stdout);
+	sleep(seconds);
+	close(device);
 	return 0;
 }
 
@@ -69,7 +72,7 @@ int main(int argc, char **argv)
 {
 	char node[PATH_MAX + 16];
 
-	if (argc != 2)
+	if (argc < 2 || argc > 3)
 		return 2;
 	if (group_node(argv[1], node, sizeof(node)) < 0)
 		return refused("iommu_group", name_of_error());
@@ -79,5 +82,5 @@ int main(int argc, char **argv)
 	int group = open(node, O_RDWR | O_CLOEXEC);
 	if (group < 0)
 		return refused("/dev/vfio/GROUP", name_of_error());
-	return open_device(container, group, argv[1]);
+	return open_device(container, group, argv[1], argc == 3 ? (unsigned)atoi(argv[2]) : 0);
 }

@@ -212,6 +212,9 @@ static void bridges_to_conventional_pci(void **state)
 		  .type = CONVENTIONAL },
 		{ .name = "0000:00:1f.0", .group = 4, .type = CONVENTIONAL, .multifunction = 1 },
 		{ .name = "0000:00:1f.2", .group = 4, .type = CONVENTIONAL, .multifunction = 1 },
+		/* the other way round */
+		{ .name = "0000:00:1d.0", .group = 5, .type = PCI_EXP_TYPE_PCIE_BRIDGE },
+		{ .name = "0000:05:00.0", .parent = "0000:00:1d.0", .group = 5, .type = ENDPOINT },
 	};
 	static const char behind[] = "0000:01:00.0 0000:02:01.0 0000:02:02.0 0000:03:00.0";
 	struct machine m;
@@ -228,6 +231,10 @@ static void bridges_to_conventional_pci(void **state)
 	       ISOLATION_AGREES);
 	expect(&m, "0000:00:1f.2", ISOLATION_FUNCTIONS, "0000:00:1f.0", "0000:00:1f.0 0000:00:1f.2",
 	       ISOLATION_AGREES);
+	expect(&m, "0000:05:00.0", ISOLATION_SHARED_ID, "0000:00:1d.0", "0000:00:1d.0 0000:05:00.0",
+	       ISOLATION_AGREES);
+	expect_step(&m, 1, ISOLATION_BRIDGE,
+		    "bridge to conventional PCI: what is behind it shares a requester id");
 	machine_free(&m);
 }
 
@@ -377,6 +384,26 @@ static void a_host_without_groups(void **state)
 	machine_free(&m);
 }
 
+/* A function that no IOMMU is in charge of is in nobody's group, whatever it could reach. */
+static void a_neighbour_without_a_group(void **state)
+{
+	static const struct function functions[] = {
+		{ .name = "0000:00:1f.0",
+		  .group = FAKE_NO_GROUP,
+		  .type = CONVENTIONAL,
+		  .multifunction = 1 },
+		{ .name = "0000:00:1f.2", .group = 1, .type = CONVENTIONAL, .multifunction = 1 },
+		{ .name = "0000:00:1f.3", .group = 1, .type = CONVENTIONAL, .multifunction = 1 },
+	};
+	struct machine m;
+
+	(void)state;
+	MACHINE(&m, functions);
+	expect(&m, "0000:00:1f.3", ISOLATION_FUNCTIONS, "0000:00:1f.2", "0000:00:1f.2 0000:00:1f.3",
+	       ISOLATION_AGREES);
+	machine_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +419,7 @@ int main(void)
 		cmocka_unit_test(what_is_asleep_is_left_alone),
 		cmocka_unit_test(groups_that_are_not_as_they_should_be),
 		cmocka_unit_test(a_host_without_groups),
+		cmocka_unit_test(a_neighbour_without_a_group),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

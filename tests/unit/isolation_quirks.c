@@ -30,6 +30,8 @@ static const struct function known_ports[] = {
 	/* Zhaoxin: for ports that it does not list the table says no, whatever they have */
 	{ .name = "0000:00:07.0", .group = 10, .type = ROOT, .vendor = 0x1d17, .device = 0x0725 },
 	{ .name = "0000:07:00.0", .parent = "0000:00:07.0", .group = 11, .type = ENDPOINT },
+	{ .name = "0000:00:09.0", .group = 13, .type = DOWN, .vendor = 0x1d17, .device = 0x0752 },
+	{ .name = "0000:09:00.0", .parent = "0000:00:09.0", .group = 14, .type = ENDPOINT },
 	{ .name = "0000:00:08.0",
 	  .group = 12,
 	  .type = ROOT,
@@ -206,6 +208,81 @@ static void a_southbridge(void **state)
 	machine_free(&m);
 }
 
+/* Its bridge counts as isolating too; what is behind it still has the bridge's requester id. */
+static void behind_a_southbridge(void **state)
+{
+	static const struct function functions[] = {
+		{ .name = "0000:00:14.0",
+		  .group = 1,
+		  .type = CONVENTIONAL,
+		  .vendor = 0x1002,
+		  .device = 0x4385,
+		  .multifunction = 1 },
+		{ .name = "0000:00:14.4",
+		  .group = 2,
+		  .type = CONVENTIONAL_BRIDGE,
+		  .vendor = 0x1002,
+		  .device = 0x4384,
+		  .multifunction = 1 },
+		{ .name = "0000:05:06.0",
+		  .parent = "0000:00:14.4",
+		  .group = 2,
+		  .type = CONVENTIONAL },
+	};
+	struct machine m;
+
+	(void)state;
+	machine_build(&m, functions, ARRAY_SIZE(functions));
+	fake_file(&m.k->tree, "sys/firmware/acpi/tables/IVRS", "not a table");
+	machine_read(&m);
+	expect(&m, "0000:05:06.0", ISOLATION_SHARED_ID, "0000:00:14.4", "0000:00:14.4 0000:05:06.0",
+	       ISOLATION_AGREES);
+	expect_step(&m, 1, ISOLATION_QUIRK_YES, "isolates without ACS: AMD SBx00 southbridge");
+	machine_free(&m);
+}
+
+/* Switches of IDT get source validation wrong: newer kernels leave it off, and do without. */
+static void source_validation_that_is_broken(void **state)
+{
+	static const struct function functions[] = {
+		{ .name = "0000:00:01.0",
+		  .group = 1,
+		  .type = DOWN,
+		  .vendor = 0x111d,
+		  .device = 0x80b5,
+		  .acs_supported = GOOD_ACS,
+		  .acs_enabled = ALL_ON & ~PCI_ACS_SV },
+		{ .name = "0000:01:00.0", .parent = "0000:00:01.0", .group = 2, .type = ENDPOINT },
+		{ .name = "0000:00:02.0",
+		  .group = 3,
+		  .type = DOWN,
+		  .vendor = 0x111d,
+		  .device = 0x80b6,
+		  .acs_supported = GOOD_ACS,
+		  .acs_enabled = ALL_ON & ~PCI_ACS_SV },
+		{ .name = "0000:02:00.0", .parent = "0000:00:02.0", .group = 3, .type = ENDPOINT },
+		{ .name = "0000:00:03.0",
+		  .group = 4,
+		  .type = DOWN,
+		  .vendor = 0x111d,
+		  .device = 0x8090,
+		  .acs_supported = GOOD_ACS,
+		  .acs_enabled = PCI_ACS_SV },
+		{ .name = "0000:03:00.0", .parent = "0000:00:03.0", .group = 4, .type = ENDPOINT },
+	};
+	struct machine m;
+
+	(void)state;
+	MACHINE(&m, functions);
+	expect(&m, "0000:01:00.0", ISOLATION_ALONE, "", "0000:01:00.0", ISOLATION_AGREES);
+	expect(&m, "0000:02:00.0", ISOLATION_PATH, "0000:00:02.0", "0000:00:02.0 0000:02:00.0",
+	       ISOLATION_AGREES);
+	expect(&m, "0000:03:00.0", ISOLATION_PATH, "0000:00:03.0", "0000:00:03.0 0000:03:00.0",
+	       ISOLATION_AGREES);
+	expect_step(&m, 1, ISOLATION_ACS_OFF, "ACS off: RR CR UF");
+	machine_free(&m);
+}
+
 static void borrowed_requester_ids(void **state)
 {
 	static const struct function functions[] = {
@@ -257,9 +334,9 @@ static void borrowed_requester_ids(void **state)
 static void an_id_that_firmware_says_is_borrowed(void **state)
 {
 	static const struct function functions[] = {
-		{ .name = "0000:00:11.0", .group = 1, .type = CONVENTIONAL },
-		{ .name = "0000:00:12.0", .group = 1, .type = CONVENTIONAL },
-		{ .name = "0000:00:13.0", .group = 2, .type = CONVENTIONAL },
+		{ .name = "0000:02:11.0", .group = 1, .type = CONVENTIONAL },
+		{ .name = "0000:02:12.0", .group = 1, .type = CONVENTIONAL },
+		{ .name = "0000:02:13.0", .group = 2, .type = CONVENTIONAL },
 	};
 	uint8_t ivrs[48 + 24 + 8] = { 'I', 'V', 'R', 'S', sizeof(ivrs) };
 	uint8_t *ivhd = ivrs + 48, *entry = ivhd + 24;
@@ -271,13 +348,15 @@ static void an_id_that_firmware_says_is_borrowed(void **state)
 	ivhd[2] = 24 + 8;
 	entry[0] = IVHD_ALIAS_SELECT;
 	entry[1] = 0x11 << 3;
+	entry[2] = 0x02;
 	entry[5] = 0x12 << 3;
+	entry[6] = 0x02;
 	machine_build(&m, functions, ARRAY_SIZE(functions));
 	fake_bytes(&m.k->tree, "sys/firmware/acpi/tables/IVRS", ivrs, sizeof(ivrs));
 	machine_read(&m);
-	expect(&m, "0000:00:12.0", ISOLATION_DMA_ALIAS, "0000:00:11.0", "0000:00:11.0 0000:00:12.0",
+	expect(&m, "0000:02:12.0", ISOLATION_DMA_ALIAS, "0000:02:11.0", "0000:02:11.0 0000:02:12.0",
 	       ISOLATION_AGREES);
-	expect(&m, "0000:00:13.0", ISOLATION_ALONE, "", "0000:00:13.0", ISOLATION_AGREES);
+	expect(&m, "0000:02:13.0", ISOLATION_ALONE, "", "0000:02:13.0", ISOLATION_AGREES);
 	machine_free(&m);
 }
 
@@ -356,6 +435,8 @@ int main(void)
 		cmocka_unit_test(ports_with_a_wide_control_register),
 		cmocka_unit_test(functions_known_to_keep_to_themselves),
 		cmocka_unit_test(a_southbridge),
+		cmocka_unit_test(behind_a_southbridge),
+		cmocka_unit_test(source_validation_that_is_broken),
 		cmocka_unit_test(borrowed_requester_ids),
 		cmocka_unit_test(an_id_that_firmware_says_is_borrowed),
 		cmocka_unit_test(virtual_functions),
