@@ -192,7 +192,7 @@ static int replay_read(struct root *r, struct arena *a, const char *path, size_t
 	const struct snapshot_entry *entry = find(s, path);
 
 	if (!entry || !entry->has_file)
-		return missing(s, entry);
+		return entry && entry->has_list ? -EISDIR : missing(s, entry);
 	if (entry->file.n > max_bytes)
 		return -EFBIG;
 	ret->data = arena_memdup(a, entry->file.data, entry->file.n);
@@ -217,7 +217,7 @@ static int replay_list(struct root *r, struct arena *a, const char *path, struct
 	const struct snapshot_entry *entry = find(s, path);
 
 	if (!entry || !entry->has_list)
-		return missing(s, entry);
+		return entry && entry->has_file ? -ENOTDIR : missing(s, entry);
 	ret->n = entry->list.n;
 	ret->name = arena_array(a, ret->n, sizeof(*ret->name));
 	for (size_t i = 0; i < ret->n; i++)

@@ -68,8 +68,8 @@ struct check_page {
 extern const struct check_page check_pages[];
 
 /*
- * Judges the host, and then each of @functions; @ret has one verdict per check and function, without
- * the skipped ones. The facts of the host must have been read, host_read_pci() and
+ * Judges the host, and then each of @functions; @ret has one verdict per check and function,
+ * without the skipped ones. The facts of the host must have been read, host_read_pci() and
  * host_read_facts(); those of the functions are read here, host_read_device().
  */
 void check_run(struct host *host, const struct selection *functions, struct arena *a,

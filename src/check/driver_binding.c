@@ -72,6 +72,9 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	}
 	if (device_is_in_use(f))
 		verdict_fix(v, NULL, "End what uses it first, then hand it over.");
+	else if (f->iommu_group.error == -ENOENT)
+		verdict_fix(v, NULL,
+			    "Hand it over once it is in an IOMMU group: see iommu-active.");
 	else
 		verdict_fix(v, arena_printf(v->arena, "passthru bind %s", f->name),
 			    "Hand it over.");

@@ -33,33 +33,64 @@ static void without_group(const struct host *host, const struct pci_function *f,
 	/* no groups at all: that is about the host, not about this device */
 }
 
-/* The members that the kernel would refuse; the first of them. */
-static const struct pci_function *find_offender(const struct device_facts *facts, struct verdict *v,
-						const struct pci_function **ret_unread)
-{
-	const struct pci_function *first = NULL;
+struct offenders {
+	const struct pci_function *first; /* NULL: none */
+	const char **names;
+	size_t n;
+	const struct pci_function *unread; /* whose driver is not known */
+};
 
-	*ret_unread = NULL;
+/* The members that the kernel would refuse. */
+static void find_offenders(const struct device_facts *facts, struct verdict *v,
+			   struct offenders *ret)
+{
+	*ret = (struct offenders){
+		.names = arena_array(v->arena, facts->group.n_members, sizeof(*ret->names)),
+	};
 	for (size_t i = 0; i < facts->group.n_members; i++) {
 		const struct pci_function *member = facts->group.members[i];
 
 		if (device_is_together(facts, member) || host_driver_permits_vfio(&member->driver))
 			continue;
 		if (member->driver.error) {
-			*ret_unread = member;
+			ret->unread = member;
 			continue;
 		}
 		verdict_evidence(v, device_path(v, member, "driver"), "%s", member->driver.value);
-		if (!first)
-			first = member;
+		if (!ret->first)
+			ret->first = member;
+		ret->names[ret->n++] = member->name;
 	}
-	return first;
+}
+
+static void fix_offenders(const struct pci_function *f, const struct offenders *offenders,
+			  struct verdict *v)
+{
+	if (pci_is_bridge(offenders->first)) {
+		verdict_fix(v, NULL,
+			    "A bridge stays with the host: its driver %s has to go, or the device "
+			    "into another slot.",
+			    offenders->first->driver.value);
+		return;
+	}
+	/* what the host does with the others is not looked at here */
+	const char *all = text_join(v->arena, offenders->names, offenders->n, " ");
+	if (offenders->n == 1)
+		verdict_fix(v, NULL,
+			    "Hand both over, passthru bind %s %s, if the host can do without %s; "
+			    "or move the device to another slot.",
+			    f->name, all, all);
+	else
+		verdict_fix(v, NULL,
+			    "Hand all of them over, passthru bind %s %s, if the host can do "
+			    "without them; or move the device to another slot.",
+			    f->name, all);
 }
 
 static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 {
 	const struct device_facts *facts = f->facts;
-	const struct pci_function *unread;
+	struct offenders offenders;
 
 	if (f->error || pci_is_bridge(f))
 		return;
@@ -73,27 +104,24 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		verdict_unknown(v, path, facts->group_error);
 		return;
 	}
-	const struct pci_function *offender = find_offender(facts, v, &unread);
-	if (offender) {
+	find_offenders(facts, v, &offenders);
+	if (offenders.n == 1)
 		verdict_set(v, VERDICT_FAIL,
 			    "%s is in the same IOMMU group %" PRIu64 ", and driver %s holds it",
-			    offender->name, facts->group.number, offender->driver.value);
-		if (pci_is_bridge(offender))
-			verdict_fix(v, NULL,
-				    "A bridge stays with the host: its driver %s has to go, or the "
-				    "device into another slot.",
-				    offender->driver.value);
-		else
-			/* what the host does with the other one is not looked at here */
-			verdict_fix(
-				v, NULL,
-				"Hand both over, passthru bind %s %s, if the host can do without "
-				"%s; or move the device to another slot.",
-				f->name, offender->name, offender->name);
+			    offenders.first->name, facts->group.number,
+			    offenders.first->driver.value);
+	else if (offenders.n > 1)
+		verdict_set(v, VERDICT_FAIL,
+			    "%s and %zu more are in the same IOMMU group %" PRIu64
+			    ", and drivers of the host hold them",
+			    offenders.first->name, offenders.n - 1, facts->group.number);
+	if (offenders.n > 0) {
+		fix_offenders(f, &offenders, v);
 		return;
 	}
-	if (unread) {
-		verdict_unknown(v, device_path(v, unread, "driver"), unread->driver.error);
+	if (offenders.unread) {
+		verdict_unknown(v, device_path(v, offenders.unread, "driver"),
+				offenders.unread->driver.error);
 		return;
 	}
 	if (facts->group.n_others) {

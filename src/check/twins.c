@@ -39,9 +39,11 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	verdict_set(v, VERDICT_WARN, "%s%s the same ids: vfio-pci.ids=%04x:%04x takes %s",
 		    first->name, n > 1 ? " and others have" : " has", f->vendor, f->device,
 		    n > 1 ? "them all" : "both");
-	verdict_fix(
-		v, device_is_in_use(f) ? NULL : arena_printf(v->arena, "passthru bind %s", f->name),
-		"Reserve the device by its address, never by its ids.");
+	/* one that no guest could have yet is not offered, nor one that a guest can have already */
+	bool offer = !device_is_in_use(f) && f->iommu_group.error == 0 &&
+		     (f->driver.error || !host_driver_permits_vfio(&f->driver));
+	verdict_fix(v, offer ? arena_printf(v->arena, "passthru bind %s", f->name) : NULL,
+		    "Reserve the device by its address, never by its ids.");
 }
 
 const struct check check_twins = {

@@ -42,7 +42,8 @@ static int explain_id(struct request *request, const char *id, struct err *e)
 	doc_field(root, "origin", "From", doc_string(explain_origin(entry)));
 	doc_field(root, "pattern", "Looks like", doc_string(entry->patterns[0]));
 	doc_field(root, "cause", "Cause", doc_string(entry->cause));
-	doc_field(root, "next", "Next", doc_string(entry->next));
+	const struct explain_finding any = { .entry = entry };
+	doc_field(root, "next", "Next", doc_string(explain_next(&request->host->arena, &any)));
 	return ANSWER_YES;
 }
 
@@ -127,10 +128,10 @@ static void add_finding(struct request *request, struct doc_node *node,
 {
 	struct arena *a = &request->host->arena;
 	const struct explain_entry *entry = finding->entry;
-	const char *about = finding->address ? finding->address : "host";
 	const char *word = severity_word(entry->severity);
-	struct doc_node *section = doc_section(node, arena_printf(a, "%s %s", entry->id, about),
-					       arena_printf(a, "%s: %s", word, entry->id));
+	struct doc_node *section =
+		doc_section(node, arena_printf(a, "%s %zu", entry->id, finding->first_line),
+			    arena_printf(a, "%s: %s", word, entry->id));
 	const char *lines = finding->count > 1 ? arena_printf(a, "%zu, %zu times to line %zu",
 							      finding->first_line, finding->count,
 							      finding->last_line)

@@ -97,14 +97,19 @@ static enum answer connected(struct isolation_reader *r, struct pci_function *a,
 	return NO;
 }
 
-/* All that hangs together with @f; a MAYBE counts as @maybe. In r->found, by address; how many. */
-static size_t find_members(struct isolation_reader *r, struct pci_function *f, bool maybe)
+/*
+ * All that hangs together with @f, in r->found, by address; returns how many. A MAYBE counts as
+ * @maybe; @ret_doubt: there was one.
+ */
+static size_t find_members(struct isolation_reader *r, struct pci_function *f, bool maybe,
+			   bool *ret_doubt)
 {
 	struct host *host = r->host;
 	bool *in = r->in;
 	struct pci_function **queue = r->queue;
 	size_t n_queued = 0, n = 0;
 
+	*ret_doubt = false;
 	memset(in, 0, host->n_functions * sizeof(*in));
 	in[f - host->functions] = true;
 	queue[n_queued++] = f;
@@ -115,6 +120,7 @@ static size_t find_members(struct isolation_reader *r, struct pci_function *f, b
 			if (in[j])
 				continue;
 			enum answer answer = connected(r, queue[i], other);
+			*ret_doubt |= answer == MAYBE;
 			if (answer == NO || (answer == MAYBE && !maybe))
 				continue;
 			in[j] = true;
@@ -274,12 +280,13 @@ void isolation_explain(struct isolation_reader *reader, struct pci_function *f,
 		       struct isolation *ret)
 {
 	struct host *host = reader->host;
+	bool doubt;
 
-	*ret = (struct isolation){ .n_members = find_members(reader, f, false) };
+	*ret = (struct isolation){ .n_members = find_members(reader, f, false, &doubt) };
 	ret->members =
 		arena_memdup(&host->arena, reader->found, ret->n_members * sizeof(*reader->found));
 	list_steps(reader, f, ret);
-	ret->certain = find_members(reader, f, true) == ret->n_members;
+	ret->certain = !doubt || find_members(reader, f, true, &doubt) == ret->n_members;
 	find_cause(reader, f, ret);
 	ret->agreement = compare(host, f, ret);
 }

@@ -129,30 +129,33 @@ static const char *signature(struct use_search *search, const char *name, const 
 	return NULL;
 }
 
-static bool has_imported_pools(struct use_search *search)
+/* How many pools are imported; the name of the first. Which disks are theirs stands nowhere. */
+static size_t count_pools(struct use_search *search, const char **ret_first)
 {
 	struct host *host = search->host;
 	struct names pools, entries;
+	size_t n = 0;
 
 	if (root_list(host->root, &host->arena, "proc/spl/kstat/zfs", &pools) < 0)
-		return false;
+		return 0;
 	for (size_t i = 0; i < pools.n; i++) {
 		const char *path = arena_concat(&host->arena, "proc/spl/kstat/zfs/", pools.name[i]);
 		/* pools are directories between the files of statistics */
-		if (root_list(host->root, &host->arena, path, &entries) == 0)
-			return true;
+		if (root_list(host->root, &host->arena, path, &entries) == 0 && n++ == 0)
+			*ret_first = pools.name[i];
 	}
-	return false;
+	return n;
 }
 
 static void add_signature(struct use_search *search, const char *name)
 {
 	struct arena *a = &search->host->arena;
-	const char *where, *type = signature(search, name, &where);
+	const char *where, *type = signature(search, name, &where), *pool = NULL;
 
 	if (!type)
 		return;
-	bool zfs = str_eq(type, "zfs_member") && has_imported_pools(search);
+	size_t n_pools = str_eq(type, "zfs_member") ? count_pools(search, &pool) : 0;
+	bool zfs = n_pools > 0;
 	use_add(search,
 		(struct device_use){
 			.kind = USE_DISK,
@@ -163,7 +166,9 @@ static void add_signature(struct use_search *search, const char *name)
 				    : arena_printf(a, "%s holds data (%s)", name, type),
 			.where = where,
 			.value = arena_concat(a, "ID_FS_TYPE=", type),
-			.stop = zfs ? "zpool export" : NULL,
+			.stop = n_pools == 1
+					? arena_concat(a, "zpool export ", text_shell_word(a, pool))
+					: NULL,
 		});
 }
 

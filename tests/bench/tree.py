@@ -5,6 +5,7 @@ usage: tree.py N DIR
 
 The mix is that of large servers: root ports, below them GPUs with their audio function, NVMe drives, network cards
 with eight virtual functions, USB controllers and storage adapters, 62 distinct ids, one IOMMU group per card or function.
+Around them stands what `check` looks at besides: processor, kernel, IOMMU, firmware tables, and processes with open files.
 """
 import itertools
 import os
@@ -24,6 +25,15 @@ VFS = "8086:154c 8086:1889 8086:10ed 15b3:1018 15b3:101e 14e4:16dc 14e4:1806 107
 USB = "8086:a1af 8086:43ed 1022:149c 1022:43ee 1b21:2142 1912:0014"
 STORAGE = "1000:0097 1000:00ac 1000:10e2 9005:028f 1077:2261 10df:f400"
 N_VFS = 8
+PROCESSES, FILES = 300, 12
+HOST = """cpu GenuineIntel count=32 physbits=46 model=85
+kernel 6.1.0-37-amd64 config=debian-12
+cmdline BOOT_IMAGE=/vmlinuz-6.1.0-37-amd64 root=/dev/mapper/srv-root ro quiet intel_iommu=on
+table DMAR width=46 flags=1
+iommu dmar0 address=92ffc000 cap=8d2078c106f0466 ecap=f020df
+interrupts remapped
+memory total=128G free=120G
+"""
 SLOTS = 31  # root ports of one root bus; every slot has a bus of its own below it
 
 
@@ -64,7 +74,14 @@ def lines(n):
 def make(n, directory):
     """Writes the tree and returns how many functions it has: exactly n, unless a card had to be cut for that."""
     statements = list(lines(n))[:n]
-    expand.Host("\n".join(statements) + "\n").tree().write(directory)
+    expand.Host(HOST + "\n".join(statements) + "\n").tree().write(directory)
+    for pid in range(1000, 1000 + PROCESSES):
+        process = os.path.join(directory, "proc", str(pid))
+        os.makedirs(os.path.join(process, "fd"))
+        with open(os.path.join(process, "comm"), "w", encoding="ascii") as comm:
+            comm.write("worker\n")
+        for number in range(FILES):
+            os.symlink("/dev/null" if number < 3 else "socket:[%d]" % (pid * FILES + number), os.path.join(process, "fd", str(number)))
     return len(statements)
 
 

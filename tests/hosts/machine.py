@@ -103,13 +103,9 @@ class Kernel:
             name, _, value = change.partition("=")
             if name:
                 self.config[name] = value
-        if self.version >= (6, 2):
-            MODULES_GONE = {"vfio_virqfd"}
-        else:
-            MODULES_GONE = set()
         self.modules, self.built_in = {}, {}
         for name, (path, symbol, needs) in MODULES.items():
-            if name in MODULES_GONE:
+            if name == "vfio_virqfd" and self.version >= (6, 2):  # a part of vfio since
                 continue
             value = self.config.get(symbol, "n")
             if value in "my":
@@ -120,7 +116,7 @@ class Kernel:
             match = re.fullmatch(r"CONFIG_(\w+)=(.*)|# CONFIG_(\w+) is not set", line)
             if match:
                 self.config[match[1] or match[3]] = match[2] or "n"
-            elif not match and not self.config:
+            elif not self.config:
                 self.head += line + "\n"
 
     def config_text(self):
