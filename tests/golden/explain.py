@@ -22,7 +22,7 @@ def fixture():
     """How many lines of the fixture are to be explained, and by which entries."""
     with open(LINES, encoding="utf-8", errors="replace") as lines:
         rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
-    return len(rows), {row[0] for row in rows}
+    return len(rows), {name for row in rows for name in row[0].split("+")}
 
 
 def log(program):
