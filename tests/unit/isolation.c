@@ -173,15 +173,20 @@ static void ports_that_are_mistaken(void **state)
 		  .group = 3,
 		  .type = DOWN,
 		  .acs_supported = GOOD_ACS },
-		{ .name = "0000:03:00.0", .parent = "0000:02:00.0", .group = 4, .type = ENDPOINT },
+		{ .name = "0000:03:00.0", .parent = "0000:02:00.0", .group = 4, .type = DOWN },
+		{ .name = "0000:04:00.0", .parent = "0000:03:00.0", .group = 5, .type = UP },
+		{ .name = "0000:05:00.0", .parent = "0000:04:00.0", .group = 5, .type = ENDPOINT },
 	};
 	struct machine m;
 
 	(void)state;
 	MACHINE(&m, functions);
-	expect(&m, "0000:03:00.0", ISOLATION_ALONE, "", "0000:03:00.0", ISOLATION_AGREES);
-	expect_step(&m, 1, ISOLATION_ACS_ON, "ACS on: SV RR CR UF");
+	expect(&m, "0000:05:00.0", ISOLATION_PATH, "0000:04:00.0", "0000:04:00.0 0000:05:00.0",
+	       ISOLATION_AGREES);
+	expect_step(&m, 1, ISOLATION_NO_ACS, "downstream port without ACS");
 	expect_step(&m, 2, ISOLATION_SINGLE_FUNCTION, "upstream port with a single function");
+	expect_step(&m, 3, ISOLATION_ACS_ON, "ACS on: SV RR CR UF");
+	expect_step(&m, 4, ISOLATION_SINGLE_FUNCTION, "upstream port with a single function");
 	machine_free(&m);
 }
 

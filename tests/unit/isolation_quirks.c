@@ -107,6 +107,12 @@ static void ports_with_a_wide_control_register(void **state)
 		  .vendor = INTEL,
 		  .device = 0xa298 },
 		{ .name = "0000:02:00.0", .parent = "0000:00:1d.0", .group = 3, .type = ENDPOINT },
+		{ .name = "0000:00:1c.0",
+		  .group = 4,
+		  .type = ROOT,
+		  .vendor = INTEL,
+		  .device = 0xa29c },
+		{ .name = "0000:03:00.0", .parent = "0000:00:1c.0", .group = 4, .type = ENDPOINT },
 	};
 	struct machine m;
 	struct space s;
@@ -128,6 +134,10 @@ static void ports_with_a_wide_control_register(void **state)
 	expect(&m, "0000:02:00.0", ISOLATION_PATH, "0000:00:1d.0", "0000:00:1d.0 0000:02:00.0",
 	       ISOLATION_AGREES);
 	expect_step(&m, 1, ISOLATION_ACS_OFF, "ACS off: SV RR");
+	/* where firmware hides the capability there is nothing that could be on */
+	expect(&m, "0000:03:00.0", ISOLATION_PATH, "0000:00:1c.0", "0000:00:1c.0 0000:03:00.0",
+	       ISOLATION_AGREES);
+	expect_step(&m, 1, ISOLATION_NO_ACS, "root port without ACS");
 	machine_free(&m);
 }
 

@@ -363,7 +363,10 @@ static void qemu_gets_a_clean_place_and_dies_with_us(void **state)
 	snprintf(text, sizeof(text), "%.*s", (int)g.n, g.seen);
 	assert_says(text, "/dev/null\n0\n1\n2\n3\n4\n5\nSig");
 	assert_says(text, "SigBlk:\t0000000000000000\n");
-	assert_says(text, "SigIgn:\t0000000000000000\n");
+	/* 32 and 33 are the C library's own, which nobody can set back */
+	const char *ignored = strstr(text, "SigIgn:\t");
+	assert_non_null(ignored);
+	assert_true((strtoull(ignored + strlen("SigIgn:\t"), NULL, 16) & ~(3ULL << 31)) == 0);
 	pid_t qemu = (pid_t)number_of(text, "pid ");
 	assert_int_equal(number_of(text, "group "), qemu);
 
