@@ -343,6 +343,31 @@ static void a_function_that_splits(void **state)
 	assert_true(c.sriov.bars[3].prefetchable);
 }
 
+static void what_a_function_asks_of_the_iommu(void **state)
+{
+	struct space s;
+
+	(void)state;
+	space_start(&s, 0x8086, 0x0b25, 0x088000, 0);
+	(void)space_express(&s, PCI_EXP_TYPE_RC_END);
+	uint16_t at = space_extend(&s, PCI_EXT_CAP_ID_ATS, 8);
+	space_long(&s, at + 4u, 0x80000020);
+	at = space_extend(&s, PCI_EXT_CAP_ID_PASID, 8);
+	space_long(&s, at + 4u, 0x00011404);
+	at = space_extend(&s, PCI_EXT_CAP_ID_PRI, 16);
+	space_long(&s, at + 4u, 0x80000001);
+	space_long(&s, at + 8u, 512);
+	space_long(&s, at + 12u, 32);
+	struct pci_config c = decode(&s);
+	assert_true(c.ats.enabled && c.ats.page_aligned);
+	assert_int_equal(c.ats.queue_depth, 0);
+	assert_true(c.pasid.enabled && c.pasid.privileged && !c.pasid.execute);
+	assert_int_equal(c.pasid.width_max_bits, 20);
+	assert_true(c.pri.enabled && c.pri.pasid_required && !c.pri.stopped);
+	assert_int_equal(c.pri.capacity, 512);
+	assert_int_equal(c.pri.allocation, 32);
+}
+
 static void resizable_bars_that_make_no_sense(void **state)
 {
 	struct space s;
@@ -412,6 +437,7 @@ int main(void)
 		cmocka_unit_test(names_of_numbers),
 		cmocka_unit_test_teardown(a_cardbus_bridge, forget),
 		cmocka_unit_test_teardown(a_function_that_splits, forget),
+		cmocka_unit_test_teardown(what_a_function_asks_of_the_iommu, forget),
 		cmocka_unit_test_teardown(resizable_bars_that_make_no_sense, forget),
 		cmocka_unit_test_teardown(vendor_specific_structures, forget),
 	};

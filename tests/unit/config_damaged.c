@@ -116,6 +116,57 @@ static void structures_that_leave_their_space(void **state)
 	assert_int_equal(c.serial_error, 0);
 }
 
+/* One byte less than a structure has, and nothing is said of it. */
+static void a_structure_is_whole_or_not_known(void **state)
+{
+	static const struct {
+		uint16_t id;
+		uint16_t n_bytes;
+		size_t error; /* in struct pci_config */
+	} extended[] = {
+		{ PCI_EXT_CAP_ID_ERR, 4, offsetof(struct pci_config, aer_error) },
+		{ PCI_EXT_CAP_ID_ACS, 8, offsetof(struct pci_config, acs.error) },
+		{ PCI_EXT_CAP_ID_ARI, 8, offsetof(struct pci_config, ari.error) },
+		{ PCI_EXT_CAP_ID_ATS, 8, offsetof(struct pci_config, ats.error) },
+		{ PCI_EXT_CAP_ID_PASID, 8, offsetof(struct pci_config, pasid.error) },
+		{ PCI_EXT_CAP_ID_PRI, 16, offsetof(struct pci_config, pri.error) },
+		{ PCI_EXT_CAP_ID_DSN, 12, offsetof(struct pci_config, serial_error) },
+		{ PCI_EXT_CAP_ID_REBAR, 12, offsetof(struct pci_config, rebar.error) },
+		{ PCI_EXT_CAP_ID_SRIOV, 64, offsetof(struct pci_config, sriov.error) },
+	}, standard[] = {
+		{ PCI_CAP_ID_PM, 6, offsetof(struct pci_config, power.error) },
+		{ PCI_CAP_ID_MSI, 4, offsetof(struct pci_config, msi.error) },
+		{ PCI_CAP_ID_MSIX, 12, offsetof(struct pci_config, msix.error) },
+		{ PCI_CAP_ID_AF, 6, offsetof(struct pci_config, af.error) },
+		{ PCI_CAP_ID_EXP, 12, offsetof(struct pci_config, express.error) },
+	};
+	struct space s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(extended); i++) {
+		space_start(&s, 0x1af4, 0x1041, 0x020000, 0);
+		(void)space_express(&s, PCI_EXP_TYPE_ENDPOINT);
+		uint16_t at = space_extend(&s, extended[i].id, extended[i].n_bytes);
+		s.bytes[at + 8] = extended[i].id == PCI_EXT_CAP_ID_REBAR ? 0x20 : 0;
+		for (uint16_t less = 0; less < 2; less++) {
+			s.n = at + extended[i].n_bytes - less;
+			struct pci_config c = decode(&s);
+			assert_int_equal(*(int *)((char *)&c + extended[i].error),
+					 less ? -ENODATA : 0);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(standard); i++) {
+		space_start(&s, 0x1af4, 0x1041, 0x020000, 0);
+		uint16_t at = space_add(&s, (uint8_t)standard[i].id, standard[i].n_bytes);
+		for (uint16_t less = 0; less < 2; less++) {
+			s.n = at + standard[i].n_bytes - less;
+			struct pci_config c = decode(&s);
+			assert_int_equal(*(int *)((char *)&c + standard[i].error),
+					 less ? -EACCES : 0);
+		}
+	}
+}
+
 /* ---- reading ---- */
 
 static const struct fake_function functions[] = {
@@ -250,6 +301,7 @@ int main(void)
 		cmocka_unit_test_teardown(chains_that_never_end, forget),
 		cmocka_unit_test_teardown(chains_that_leave_their_space, forget),
 		cmocka_unit_test_teardown(structures_that_leave_their_space, forget),
+		cmocka_unit_test_teardown(a_structure_is_whole_or_not_known, forget),
 		cmocka_unit_test_teardown(whatever_the_bytes_are, forget),
 		cmocka_unit_test(the_file_is_read),
 	};

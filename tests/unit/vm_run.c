@@ -405,5 +405,10 @@ int main(void)
 		cmocka_unit_test(qemu_gets_a_clean_place_and_dies_with_us),
 	};
 
+	/* a shell that starts jobs in the background has them ignore the keyboard */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
