@@ -37,8 +37,11 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	const char *path = device_path(v, f, "driver");
 
 	(void)host;
-	if (f->error)
+	/* the other checks pass over what they do not know; it must not look ready for that */
+	if (f->error) {
+		verdict_unknown(v, device_path(v, f, "uevent"), f->error);
 		return;
+	}
 	if (pci_is_bridge(f)) {
 		verdict_set(v, VERDICT_FAIL, "it is a bridge: bridges stay with the host");
 		verdict_evidence(v, device_path(v, f, "class"), "0x%06x", f->class_code);

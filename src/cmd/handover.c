@@ -37,7 +37,7 @@ static void answer(struct request *request, const struct handover *handover)
 }
 
 int handover_command(struct request *request,
-		     int (*act)(struct host *host, struct handover *handover, struct err *e),
+		     int (*act)(struct request *request, struct handover *handover, struct err *e),
 		     struct err *e)
 {
 	struct handover handover;
@@ -47,7 +47,7 @@ int handover_command(struct request *request,
 		error = handover_select(request->host, request->argument, request->n_arguments,
 					&handover, e);
 	if (error == 0)
-		error = act(request->host, &handover, e);
+		error = act(request, &handover, e);
 	if (error < 0)
 		return error;
 	answer(request, &handover);

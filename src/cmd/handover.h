@@ -10,6 +10,6 @@
  * before and now, and what happened to it.
  */
 MUST_CHECK int handover_command(struct request *request,
-				int (*act)(struct host *host, struct handover *handover,
+				int (*act)(struct request *request, struct handover *handover,
 					   struct err *e),
 				struct err *e);

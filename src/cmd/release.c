@@ -5,9 +5,14 @@
 
 #include <stdint.h>
 
+static int release(struct request *request, struct handover *handover, struct err *e)
+{
+	return handover_release(request->host, handover, e);
+}
+
 static int run_release(struct request *request, struct err *e)
 {
-	return handover_command(request, handover_release, e);
+	return handover_command(request, release, e);
 }
 
 const struct command command_release = {

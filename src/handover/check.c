@@ -148,3 +148,49 @@ int handover_check(struct host *host, const struct handover *handover, struct er
 		error = check_group(host, handover, handover->functions[i].function, e);
 	return error;
 }
+
+/* The word of --allow for a use that refuses; NULL for one that does not. */
+static const char *refusing_word(enum use_kind kind)
+{
+	switch (kind) {
+	case USE_DISK:
+		return "disk";
+	case USE_NETWORK:
+		return "network";
+	case USE_INPUT:
+		return "input";
+	default:
+		return NULL;
+	}
+}
+
+static int check_uses(struct host *host, struct pci_function *f, unsigned allowed, struct err *e)
+{
+	const struct device_uses *uses = &host_read_device(host, f)->uses;
+
+	for (size_t i = 0; i < uses->n; i++) {
+		const struct device_use *use = &uses->use[i];
+		const char *word = refusing_word(use->kind);
+
+		if (!use->active || !word || allowed & 1u << use->kind)
+			continue;
+		return err_refuse(e, "%s is in use: %s%s%s; --allow %s takes it all the same",
+				  f->name, use->what, use->stop ? "; to stop that: " : "",
+				  use->stop ? use->stop : "", word);
+	}
+	return 0;
+}
+
+int handover_check_uses(struct host *host, const struct handover *handover, unsigned allowed,
+			struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < handover->n && error == 0; i++) {
+		struct pci_function *f = handover->functions[i].function;
+
+		if (f->driver.error == 0 && !handover_is_vfio_driver(f->driver.value))
+			error = check_uses(host, f, allowed, e);
+	}
+	return error;
+}

@@ -49,6 +49,15 @@ MUST_CHECK int handover_select(struct host *host, const char *const *arguments, 
 MUST_CHECK int handover_check(struct host *host, const struct handover *handover, struct err *e);
 
 /*
+ * -EPERM (ERR_REFUSED) when the host would lose something that is in use with one of the functions
+ * that are not with VFIO yet: a disk, a network connection or the last keyboard. The sentence names
+ * it and how to stop it. @allowed: bits 1 << enum use_kind that may be lost. Reads what uses the
+ * functions.
+ */
+MUST_CHECK int handover_check_uses(struct host *host, const struct handover *handover,
+				   unsigned allowed, struct err *e);
+
+/*
  * Hands the functions to vfio-pci. Refuses as handover_check() does; after any other error
  * everything was put back, except what is HANDOVER_STUCK.
  */

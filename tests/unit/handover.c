@@ -429,9 +429,37 @@ static void test_vfio_drivers(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, start, stop)
 
+static int check_uses(struct host *host, struct handover *handover, struct err *e)
+{
+	return handover_check_uses(host, handover, 0, e);
+}
+
+/* What is mounted from a disk behind the card keeps it, unless that was allowed. */
+static void test_in_use(void **state)
+{
+	struct machine m;
+	const char *text = "36 1 8:1 / /srv rw - ext4 /dev/sda1 rw\n";
+	const char *disk = "../../devices/pci0000:00/0000:00:01.0/0000:01:00.0/ata1/block/sda/sda1";
+
+	(void)state;
+	machine_start(&m, desktop, ARRAY_SIZE(desktop));
+	fake_link(&m.k->tree, "sys/class/block/sda1", disk);
+	fake_file(&m.k->tree, "proc/self/mountinfo", text);
+	assert_int_equal(machine_do(&m, check_uses, "01:00.0", (struct fake_trouble){ 0 }), -EPERM);
+	assert_says(&m, GPU " is in use: /srv is mounted from sda1 (ext4)");
+	assert_says(&m, "--allow disk");
+	assert_int_equal(m.e.kind, ERR_REFUSED);
+	assert_int_equal(handover_check_uses(&m.host, &m.handover, 1u << USE_NETWORK, &m.e),
+			 -EPERM);
+	assert_int_equal(handover_check_uses(&m.host, &m.handover, 1u << USE_DISK, &m.e), 0);
+	assert_string_equal(fake_driver_of(m.k, GPU), "nvidia");
+	machine_stop(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_use),
 		TEST(bind_pair),
 		TEST(bind_again),
 		TEST(release),

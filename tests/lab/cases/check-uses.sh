@@ -3,10 +3,20 @@
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/../pci.sh"
 . "$(dirname "$0")/../judge.sh"
-plan 22
+plan 32
 
 before=$(dump)
 disk=$(basename "$(find "$(readlink -f "$pci/devices/$nvme")/" -name 'nvme*n1' -type d | head -n 1)")
+
+# keeps DEVICE WORD PATTERN : bind refuses the device in one line that names its use and the way round, and leaves it
+keeps() {
+	was=$(driver "$1")
+	run passthru bind "$1"
+	is "$status" 1 "$2: bind refuses"
+	one_line "$err" "$2: bind says it in one line"
+	says "$err" "$3.*--allow $2" "$2: bind names the use and what would lift it"
+	is "$(driver "$1")" "$was" "$2: the driver stays"
+}
 
 # ---- a disk ----
 
@@ -38,6 +48,8 @@ mount -t ext4 "/dev/${disk}p1" '/tmp/important data'
 echo lost >'/tmp/important data/file'
 judge "$nvme"
 is "$(said disk-in-use "$nvme" verdict)" fail "mounted again: disk-in-use fails"
+keeps "$nvme" disk '/tmp/important data is mounted'
+is "$(cat '/tmp/important data/file')" lost "and the file is there"
 echo "$nvme" >"$pci/drivers/nvme/unbind"
 check "and what was written there is lost, when the disk goes all the same" sh -c "! sync -f '/tmp/important data/file'"
 umount '/tmp/important data'
@@ -57,6 +69,9 @@ ip route add default via 192.0.2.1
 judge "$nic"
 is "$status $(said network-in-use "$nic" verdict)" "1 fail" "the default route: network-in-use fails"
 tells network-in-use "$nic" "$interface.*default|default.*$interface" "the default route: interface and route are named"
+keeps "$nic" network "$interface"
+run passthru bind --allow disk "$nic"
+is "$status" 1 "what is allowed to one kind of use is not to another"
 judge "$old" "$old_other"
 is "$(said network-in-use "$old" verdict)" pass "the default route: another card is not in use"
 echo "$nic" >"$pci/drivers/e1000e/unbind"
