@@ -114,18 +114,12 @@ const char *verdict_reason(int error)
 	case -EACCES:
 	case -EPERM:
 		return "permission denied, needs root";
-	case -ENODATA:
-		return "not recorded";
 	case -ENOENT:
 		return "not there";
-	case -EBADMSG:
-		return "not understood";
 	case -EFBIG:
 		return "too long to be read";
-	default: {
-		const char *text = strerrordesc_np(-error);
-		return text ? text : "error";
-	}
+	default:
+		return fact_reason(error);
 	}
 }
 

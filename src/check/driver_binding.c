@@ -8,12 +8,6 @@
 
 #include <errno.h>
 
-static bool is_vfio(const struct pci_function *f)
-{
-	return f->driver.error == 0 && !str_eq(f->driver.value, "pcieport") &&
-	       !str_eq(f->driver.value, "pci-stub") && host_driver_permits_vfio(&f->driver);
-}
-
 /* An override that no driver of that name follows, or that another driver was faster than. */
 static bool is_overridden(const struct pci_function *f, struct verdict *v)
 {
@@ -59,7 +53,7 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		verdict_set(v, VERDICT_PASS, "no driver holds it: vfio-pci can take it");
 		return;
 	}
-	if (is_vfio(f)) {
+	if (host_is_vfio_driver(f->driver.value)) {
 		verdict_set(v, VERDICT_PASS, "%s holds it, ready for a guest", f->driver.value);
 		return;
 	}

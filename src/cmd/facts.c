@@ -7,27 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-const char *fact_reason(int error)
-{
-	switch (error) {
-	case -ENODATA:
-		return "not recorded";
-	case -EACCES:
-	case -EPERM:
-		return "permission denied";
-	case -EBADMSG:
-		return "not understood";
-	case PCI_MISSING:
-		return "its files are missing";
-	case PCI_ASLEEP:
-		return "the device sleeps; reading it would wake it";
-	default: {
-		const char *text = strerrordesc_np(-error);
-		return text ? text : "error";
-	}
-	}
-}
-
 struct doc_value fact_text(struct fact_text fact)
 {
 	if (fact.error == -ENOENT)

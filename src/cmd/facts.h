@@ -4,9 +4,6 @@
 
 #include "cmd/cmd.h"
 
-/* "permission denied", "not recorded", ...; strings that live forever. */
-const char *fact_reason(int error);
-
 /* -ENOENT becomes doc_none(), other errors doc_unknown(). */
 struct doc_value fact_text(struct fact_text fact);
 struct doc_value fact_number(struct fact_number fact);

@@ -32,7 +32,7 @@ static int require_vfio(const struct handover_function *f, struct err *e)
 	if (function->driver.error && function->driver.error != -ENOENT)
 		return err_io(e, function->driver.error, "reading the driver of %s",
 			      function->name);
-	if (!function->driver.error && handover_is_vfio_driver(function->driver.value))
+	if (!function->driver.error && host_is_vfio_driver(function->driver.value))
 		return 0;
 	return err_refuse(e, "%s is with %s: `passthru bind %s` hands it over", function->name,
 			  function->driver.error ? "no driver" : function->driver.value,

@@ -58,25 +58,26 @@ static void add_function_table(struct request *request, struct doc_node *node, c
 	}
 }
 
-static void add_group(struct request *request, const struct pci_function *f)
+static void add_group(struct request *request, const struct pci_function *f,
+		      const struct device_facts *facts)
 {
 	struct doc_node *node = doc_section(doc_root(request->doc), "group", "IOMMU group");
 	struct selection members = { 0 };
-	struct iommu_group group = { 0 };
+	const struct iommu_group *group = &facts->group;
 
 	doc_field(node, "number", "Number", fact_number(f->iommu_group));
 	if (f->iommu_group.error)
 		return;
 	doc_field(node, "type", "Default domain",
 		  fact_text(host_group_type(request->host, f->iommu_group.value)));
-	int error = host_group_of(request->host, f, &group);
-	if (error < 0) {
-		doc_field(node, "members", "Members", doc_unknown(fact_reason(error)));
+	if (facts->group_error) {
+		doc_field(node, "members", "Members", doc_unknown(fact_reason(facts->group_error)));
 		return;
 	}
-	if (group.n_others > 0)
-		doc_field(node, "others", "Other members", doc_list(group.others, group.n_others));
-	members = (struct selection){ group.members, group.n_members };
+	if (group->n_others > 0)
+		doc_field(node, "others", "Other members",
+			  doc_list(group->others, group->n_others));
+	members = (struct selection){ group->members, group->n_members };
 	add_function_table(request, node, "members", "Members", &members, "None.");
 }
 
@@ -95,16 +96,16 @@ static size_t count_unknown_mates(const struct host *host, const struct pci_func
 	return n;
 }
 
-static void add_closure(struct request *request, struct pci_function *f)
+static void add_closure(struct request *request, const struct pci_function *f,
+			const struct device_facts *facts)
 {
 	struct arena *arena = &request->host->arena;
-	struct selection closure = { 0 };
+	const struct selection none = { 0 };
 	size_t n_unknown = count_unknown_mates(request->host, f);
 
-	if (!pci_is_bridge(f))
-		host_companions(request->host, f, &closure);
 	add_function_table(request, doc_root(request->doc), "closure", "Goes to a guest together",
-			   &closure, "Nothing: bridges stay with the host.");
+			   pci_is_bridge(f) ? &none : &facts->together,
+			   "Nothing: bridges stay with the host.");
 	if (n_unknown > 0)
 		doc_note(doc_root(request->doc),
 			 arena_printf(arena,
@@ -227,7 +228,6 @@ static int run_show(struct request *request, struct err *e)
 {
 	struct host *host = request->host;
 	struct selection selection;
-	struct pci_detail detail;
 	int error = host_read_pci(host, e);
 
 	if (error == 0)
@@ -235,30 +235,21 @@ static int run_show(struct request *request, struct err *e)
 	if (error < 0)
 		return error;
 	struct pci_function *f = selection.function[0];
-	host_read_detail(host, f, &detail);
-	add_identity(request, f, &detail);
-	add_group(request, f);
-	add_closure(request, f);
+	const struct device_facts *facts = host_read_device(host, f);
+	add_identity(request, f, &facts->detail);
+	add_group(request, f, facts);
+	add_closure(request, f, facts);
 	add_parents(request, f);
-	add_resources(request, f, &detail);
-	add_behaviour(request, &detail);
-	show_explanations(request, f);
+	add_resources(request, f, &facts->detail);
+	add_behaviour(request, &facts->detail);
+	show_explanations(request, facts);
 	return ANSWER_YES;
 }
 
 static void read_all(struct host *host)
 {
-	struct iommu_group group;
-	struct selection closure;
-	struct pci_detail detail;
-
-	for (size_t i = 0; i < host->n_functions; i++) {
-		struct pci_function *f = &host->functions[i];
-
-		host_read_detail(host, f, &detail);
-		host_companions(host, f, &closure);
-		(void)!host_group_of(host, f, &group);
-	}
+	for (size_t i = 0; i < host->n_functions; i++)
+		(void)host_read_device(host, &host->functions[i]);
 }
 
 const struct command command_show = {

@@ -4,5 +4,5 @@
 
 #include "cmd/cmd.h"
 
-/* What the host loses with @f, why its group is what it is, and its reserved regions. */
-void show_explanations(struct request *request, struct pci_function *f);
+/* What the host loses with the device, why its group is what it is, and its reserved regions. */
+void show_explanations(struct request *request, const struct device_facts *facts);

@@ -151,10 +151,8 @@ static void add_regions(struct request *request, const struct device_facts *fact
 	}
 }
 
-void show_explanations(struct request *request, struct pci_function *f)
+void show_explanations(struct request *request, const struct device_facts *facts)
 {
-	const struct device_facts *facts = host_read_device(request->host, f);
-
 	add_losses(request, facts);
 	add_isolation(request, facts);
 	add_regions(request, facts);

@@ -19,7 +19,7 @@ static const struct verdict *find_verdict(const struct verdict *verdicts, size_t
 
 static bool is_with_vfio(const struct pci_function *f)
 {
-	return f->driver.error == 0 && handover_is_vfio_driver(f->driver.value);
+	return f->driver.error == 0 && host_is_vfio_driver(f->driver.value);
 }
 
 /* "gpu:0 nouveau (boot display)" */

@@ -30,7 +30,7 @@ static int look(struct host *host, struct handover_function *f, struct err *e)
 
 static bool is_there_already(const struct handover_function *f)
 {
-	return handover_is_vfio_driver(f->driver_before);
+	return host_is_vfio_driver(f->driver_before);
 }
 
 /* Round one. From here on the function counts as changed. */

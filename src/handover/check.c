@@ -10,14 +10,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool handover_is_vfio_driver(const char *driver)
-{
-	const struct fact_text fact = { .value = driver };
-
-	return driver && !str_eq(driver, "pcieport") && !str_eq(driver, "pci-stub") &&
-	       host_driver_permits_vfio(&fact);
-}
-
 static bool contains(const struct handover *handover, const struct pci_function *f)
 {
 	for (size_t i = 0; i < handover->n; i++) {
@@ -97,8 +89,7 @@ static const char *foreign_driver(struct host *host, uint64_t group, const char 
 
 	if (root_link(host->root, &host->arena, link, &target) < 0)
 		return NULL;
-	const char *slash = strrchr(target, '/');
-	return slash ? slash + 1 : target;
+	return text_last_part(target);
 }
 
 /* Every member that is not handed over must have no driver, or one that VFIO gets along with. */
@@ -189,7 +180,7 @@ int handover_check_uses(struct host *host, const struct handover *handover, unsi
 	for (size_t i = 0; i < handover->n && error == 0; i++) {
 		struct pci_function *f = handover->functions[i].function;
 
-		if (f->driver.error == 0 && !handover_is_vfio_driver(f->driver.value))
+		if (f->driver.error == 0 && !host_is_vfio_driver(f->driver.value))
 			error = check_uses(host, f, allowed, e);
 	}
 	return error;

@@ -70,6 +70,3 @@ MUST_CHECK int handover_bind(struct host *host, struct handover *handover, struc
  * again. One function that does not go back is no reason to keep the others.
  */
 MUST_CHECK int handover_release(struct host *host, struct handover *handover, struct err *e);
-
-/* vfio-pci or one of its variants for single devices. */
-bool handover_is_vfio_driver(const char *driver);

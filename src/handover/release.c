@@ -40,7 +40,7 @@ static int find_driver(struct host *host, struct handover_function *f, const cha
 	}
 	if (error < 0)
 		return error;
-	if (handover_is_vfio_driver(f->driver_after))
+	if (host_is_vfio_driver(f->driver_after))
 		return err_fail(
 			e, -EBUSY,
 			"%s took %s again: it is configured to, by ids= in modprobe.d or on "
@@ -57,7 +57,7 @@ static int give_back(struct host *host, struct handover_function *f, struct err 
 {
 	const char *driver = NULL, *override = NULL;
 	(void)journal_recall(host, f->function, &driver, &override);
-	bool held = handover_is_vfio_driver(f->driver_before);
+	bool held = host_is_vfio_driver(f->driver_before);
 	/* what a run that was killed or failed may leave: our override, and no driver at all */
 	bool claimed = has_our_override(host, f);
 	bool lost = !f->driver_before && (claimed || driver);

@@ -33,8 +33,7 @@ int sysfs_driver(struct host *host, const struct pci_function *f, const char **r
 		return 0;
 	if (error < 0)
 		return err_io(e, error, "reading the driver of %s", f->name);
-	const char *slash = strrchr(target, '/');
-	*ret = slash ? slash + 1 : target;
+	*ret = text_last_part(target);
 	return 0;
 }
 

@@ -169,8 +169,6 @@ void host_read_detail(struct host *host, const struct pci_function *f, struct pc
 	read_link(host, f, ret);
 	ret->physical_function.error =
 		root_link(host->root, &host->arena, host_path(host, f, "/physfn"), &physical);
-	if (ret->physical_function.error == 0) {
-		const char *slash = strrchr(physical, '/');
-		ret->physical_function.value = slash ? slash + 1 : physical;
-	}
+	if (ret->physical_function.error == 0)
+		ret->physical_function.value = text_last_part(physical);
 }

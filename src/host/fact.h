@@ -15,3 +15,6 @@ struct fact_text {
 	int error;
 	const char *value;
 };
+
+/* "permission denied", "not recorded", ...: why a fact is not known. Lives forever. */
+const char *fact_reason(int error);

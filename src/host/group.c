@@ -12,20 +12,22 @@
 
 #define GROUPS "sys/kernel/iommu_groups"
 
-bool host_driver_permits_vfio(const struct fact_text *driver)
+bool host_is_vfio_driver(const char *driver)
 {
 	static const char suffix[] = "vfio-pci";
 
+	if (!driver || strlen(driver) < sizeof(suffix) - 1)
+		return false;
+	const char *end = driver + strlen(driver) - (sizeof(suffix) - 1);
+	return str_eq(end, suffix) || str_eq(end, "vfio_pci");
+}
+
+bool host_driver_permits_vfio(const struct fact_text *driver)
+{
 	if (driver->error)
 		return driver->error == -ENOENT;
-	/* vfio-pci and its variants: mlx5_vfio_pci, nvgrace_gpu_vfio_pci, ... */
-	size_t n = strlen(driver->value), n_suffix = sizeof(suffix) - 1;
-	if (n >= n_suffix) {
-		const char *end = driver->value + n - n_suffix;
-		if (str_eq(end, suffix) || str_eq(end, "vfio_pci"))
-			return true;
-	}
-	return str_eq(driver->value, "pcieport") || str_eq(driver->value, "pci-stub");
+	return host_is_vfio_driver(driver->value) || str_eq(driver->value, "pcieport") ||
+	       str_eq(driver->value, "pci-stub");
 }
 
 struct fact_text host_group_type(struct host *host, uint64_t number)

@@ -170,6 +170,10 @@ MUST_CHECK int host_group_of(struct host *host, const struct pci_function *f,
 /* The type of a group's default domain. */
 struct fact_text host_group_type(struct host *host, uint64_t number);
 
+/* vfio-pci, or a variant for certain devices: mlx5_vfio_pci, nvgrace_gpu_vfio_pci, ... NULL is
+ * none. */
+bool host_is_vfio_driver(const char *driver);
+
 /*
  * Whether the kernel lets VFIO have a group with this member in it: no driver, or one that
  * manages DMA itself (Linux 5.19: driver_managed_dma; the older list is a part of it).

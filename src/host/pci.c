@@ -175,8 +175,7 @@ static void read_group(struct host *host, struct pci_function *f)
 		group->error = PCI_MISSING;
 	if (group->error)
 		return;
-	const char *slash = strrchr(target, '/');
-	if (text_number(slash ? slash + 1 : target, 10, INT32_MAX, &group->value) < 0)
+	if (text_number(text_last_part(target), 10, INT32_MAX, &group->value) < 0)
 		group->error = -EBADMSG;
 }
 

@@ -324,7 +324,7 @@ static void add_uppers(struct use_search *search, struct chain *chain, const cha
 	int error = root_link(search->host->root, a, link, &master);
 	use_unknown(search, link, error);
 	if (error == 0)
-		master = strrchr(master, '/') ? strrchr(master, '/') + 1 : master;
+		master = text_last_part(master);
 	for (size_t i = 0; i < names.n; i++) {
 		if (!str_starts(names.name[i], prefix))
 			continue;

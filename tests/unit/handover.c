@@ -417,14 +417,14 @@ static void test_signals(void **state)
 static void test_vfio_drivers(void **state)
 {
 	(void)state;
-	assert_true(handover_is_vfio_driver("vfio-pci"));
-	assert_true(handover_is_vfio_driver("mlx5_vfio_pci"));
-	assert_true(handover_is_vfio_driver("nvgrace_gpu_vfio_pci"));
-	assert_false(handover_is_vfio_driver("pcieport"));
-	assert_false(handover_is_vfio_driver("pci-stub"));
-	assert_false(handover_is_vfio_driver("vfio"));
-	assert_false(handover_is_vfio_driver("vfio-pci2"));
-	assert_false(handover_is_vfio_driver(NULL));
+	assert_true(host_is_vfio_driver("vfio-pci"));
+	assert_true(host_is_vfio_driver("mlx5_vfio_pci"));
+	assert_true(host_is_vfio_driver("nvgrace_gpu_vfio_pci"));
+	assert_false(host_is_vfio_driver("pcieport"));
+	assert_false(host_is_vfio_driver("pci-stub"));
+	assert_false(host_is_vfio_driver("vfio"));
+	assert_false(host_is_vfio_driver("vfio-pci2"));
+	assert_false(host_is_vfio_driver(NULL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, start, stop)
