@@ -25,15 +25,16 @@ deps:
 test: deps
 	$(PYTHON) tests/run.py
 
-# The machines that a release is tried on; so far the same cases as `make test`.
+# What a release is tried on: all cases of the lab in their long versions, and those for a kernel that is built for them.
 lab: deps build
-	tests/lab/run.sh
+	PASSTHRU_LAB_LONG=1 tests/lab/run.sh
 
 demo: deps build
 	tests/lab/demo.sh
 
 bench: deps build
 	$(PYTHON) tests/bench/bench.py
+	$(PYTHON) tests/bench/handover.py
 
 install: build
 	meson install -C $(BUILD) --no-rebuild

@@ -1,9 +1,16 @@
 #!/bin/sh
-# Builds the lab's initramfs images out of this machine's own programs: image.sh [NAME...]
+# Builds the lab's initramfs images out of this machine's own programs: image.sh [--kernel NAME] [NAME...]
 #
 #   base     busybox, kmod and the tools that the cases look with; the modules of the emulated host
 #   qemu     QEMU with its firmware, and what a nested guest boots: /guest/vmlinux, /guest/guest.cpio
 #   program  the passthru under test and the lab's own scripts and programs; made anew at every call
+#   tools    lvm, mdadm, cryptsetup, dmsetup, mkfs.ext4, mkswap, ip, nvme
+#   systemd  systemd as process 1, with udev and journal: a case gets it by "# init: systemd"
+#   peers    driverctl and dpdk-devbind.py, with bash and python3
+#
+# The shell of the emulated host prefers busybox's applets to programs of the same name: of tools, ip, mkswap and
+# mkfs.ext4 are called by their paths, /usr/bin/ip, /usr/sbin/mkswap, /usr/sbin/mkfs.ext4.  Packages that are not installed
+# on this machine are downloaded and unpacked into the cache, never installed.
 #
 # A program brings the libraries that ldd finds, as in the initramfs generators.  An image is first a
 # manifest of SOURCE DESTINATION lines; its name in the cache carries the hash of all that the manifest
@@ -18,20 +25,25 @@ cache=${PASSTHRU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/passthru}/images
 program=${PASSTHRU:-$here/../../build/passthru}
 
 host_modules='bochs snd-hda-intel snd-hda-codec-generic nvme e1000e e1000 xhci-pci usbhid hid-generic
-	vfio-pci vfio_iommu_type1 kvm-amd kvm-intel virtio_pci virtio_blk ext4'
+	vfio-pci vfio_iommu_type1 kvm-amd kvm-intel virtio_pci virtio_blk virtio_net ext4
+	dm-mod dm-crypt xts ecb raid1 loop dummy bridge bonding 9p 9pnet_virtio'
 guest_modules='bochs snd-hda-intel snd-hda-codec-generic nvme e1000e e1000 virtio_pci virtio_blk'
+
+# Only in kernels built for the lab.
+built_modules='iommufd netdevsim'
 
 fail() {
 	echo "image.sh: $*" >&2
 	exit 1
 }
 
-# Where a file belongs in the image: everything under usr, as on a merged system, because a later
+# Where a file belongs in the image, wherever it was unpacked: everything under usr, as on a merged system, because a later
 # archive that has a real directory lib would replace the symbolic link of an earlier one.
 merged() {
-	case $1 in
-	/bin/* | /sbin/* | /lib/* | /lib64/*) echo "usr$1" ;;
-	*) echo "${1#/}" ;;
+	destination=${1#"$unpacked"}
+	case $destination in
+	/bin/* | /sbin/* | /lib/* | /lib64/*) echo "usr$destination" ;;
+	*) echo "${destination#/}" ;;
 	esac
 }
 
@@ -41,14 +53,16 @@ list_file() {
 }
 
 list_libraries() {
-	ldd "$1" 2>/dev/null | sed -n 's/^.* => \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' |
+	libraries ldd "$1" >"$temp/ldd" 2>/dev/null || true
+	! grep 'not found' "$temp/ldd" >&2 || fail "$1 lacks a library"
+	sed -n 's/^.* => \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' "$temp/ldd" |
 		while read -r library; do
 			list_file "$library"
 		done
 }
 
 list_program() {
-	path=$(command -v "$1") || fail "$1 is missing: install ${3:-the Debian package of that name}"
+	path=$(PATH=$unpacked/usr/sbin:$unpacked/usr/bin:$unpacked/sbin:$unpacked/bin:$PATH && command -v "$1") || fail "$1 is missing: install ${3:-the Debian package of that name}"
 	echo "$path ${2:-usr/bin/${path##*/}}"
 	list_libraries "$path"
 }
@@ -88,10 +102,12 @@ manifest_base() {
 	list_file /lib/udev/hwdb.bin
 	list_file "$kernel/config" "boot/config-$release"
 	list_file "$here/init" init
+	[ "$kernel_name" = debian ] || host_modules="$host_modules $built_modules"
 	# shellcheck disable=SC2086
 	list_modules $host_modules
 }
 
+# The nested guest runs Debian's kernel, whatever its host runs.
 manifest_guest() {
 	list_program busybox usr/bin/busybox busybox-static
 	list_file "$here/guest-init" init
@@ -106,7 +122,7 @@ manifest_qemu() {
 			[ ! -f "$dir/$file" ] || echo "$dir/$file usr/share/qemu/$file"
 		done
 	done | sort -u -k 2
-	list_file "$kernel/vmlinux" guest/vmlinux
+	list_file "$("$here/kernel.sh")/vmlinux" guest/vmlinux
 	list_file "$guest_image" guest/guest.cpio
 }
 
@@ -125,11 +141,18 @@ list_compiled() {
 manifest_program() {
 	[ -x "$program" ] || fail "no program at $program: build it, or name it in PASSTHRU"
 	list_program "$(cd "$(dirname "$program")" && pwd)/$(basename "$program")" usr/bin/passthru
+	early=$(cd "$(dirname "$program")" && pwd)/src/early/passthru-early
+	[ ! -x "$early" ] || list_program "$early" usr/bin/passthru-early
 	list_opened_libraries "$program"
 	list_compiled vfio_open
 	for file in "$here"/*.sh "$here"/cases/*.sh; do
 		list_file "$file" "lab/${file#"$here/"}"
 	done
+}
+
+# libraries COMMAND... : with those of packages that were unpacked
+libraries() {
+	LD_LIBRARY_PATH=${unpacked:+$unpacked/usr/lib/x86_64-linux-gnu:$unpacked/lib/x86_64-linux-gnu:$unpacked/lib/x86_64-linux-gnu/systemd} "$@"
 }
 
 links() {
@@ -154,10 +177,11 @@ links() {
 
 # Makes image NAME with the stamp of its manifest, unless it is there already, and prints its path.
 image() {
+	unpacked=
 	"manifest_$1" >"$temp/unsorted"
 	sort -u -k 2 "$temp/unsorted" >"$temp/manifest"
 	stamp=$({
-		cat "$0" "$temp/manifest"
+		cat "$0" "$here/image-more.sh" "$temp/manifest"
 		cut -d ' ' -f 1 "$temp/manifest" | xargs sha256sum
 	} | sha256sum | cut -c 1-16)
 	path=$cache/$1-$stamp.cpio
@@ -170,7 +194,10 @@ image() {
 		done <"$temp/manifest"
 		(
 			cd "$temp/root"
-			case $1 in base | guest) links ;; esac
+			case $1 in
+			base | guest) links ;;
+			tools | systemd) "finish_$1" ;;
+			esac
 			find . -mindepth 1 | sort | cpio --create --format=newc --owner=0:0 --quiet
 		) >"$temp/image"
 		mv "$temp/image" "$path"
@@ -180,7 +207,12 @@ image() {
 	echo "$path"
 }
 
-kernel=$("$here/kernel.sh")
+kernel_name=debian
+if [ "${1:-}" = --kernel ]; then
+	kernel_name=$2
+	shift 2
+fi
+kernel=$("$here/kernel.sh" "$kernel_name")
 release=$(cat "$kernel/release")
 modules=$kernel/lib/modules/$release
 mkdir -p "$cache"
@@ -188,10 +220,11 @@ temp=$(mktemp -d "$cache/.new.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 1' HUP INT TERM
 
+. "$here/image-more.sh"
 for name in "${@:-base}"; do
 	case $name in
-	qemu) guest_image=$(image guest) ;;
-	base | guest | program) ;;
+	qemu) guest_image=$("$0" guest) ;;
+	base | guest | program | tools | systemd | peers) ;;
 	*) fail "there is no image $name" ;;
 	esac
 	image "$name"

@@ -27,6 +27,7 @@ repair() {
 
 dump >/tmp/before
 for name; do
+	echo "# $name begins"
 	began=$(date +%s)
 	sh "$lab/cases/$name.sh"
 	echo "# $name took $(($(date +%s) - began)) s"
