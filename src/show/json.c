@@ -150,14 +150,25 @@ static json_t *tree_node(struct tree *t, const struct doc_node *node)
 	return object;
 }
 
-int doc_render_json(struct doc *d, FILE *out)
+static int render(struct doc *d, size_t flags, FILE *out)
 {
 	struct tree t = { 0 };
 	json_t *root = tree_node(&t, &d->root);
-	size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII;
-	int error = t.failed || json_dumpf(root, out, flags) < 0 ? -ENOMEM : 0;
+	int error;
 
+	flags |= JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII;
+	error = t.failed || json_dumpf(root, out, flags) < 0 ? -ENOMEM : 0;
 	json_decref(root);
 	putc('\n', out);
 	return print_finish(out, error);
+}
+
+int doc_render_json(struct doc *d, FILE *out)
+{
+	return render(d, JSON_INDENT(2), out);
+}
+
+int doc_render_json_line(struct doc *d, FILE *out)
+{
+	return render(d, JSON_COMPACT, out);
 }

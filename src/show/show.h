@@ -154,6 +154,9 @@ struct doc_style {
 /* Both write the whole answer; 0, or a negative errno when @out does not take it. */
 MUST_CHECK int doc_render_text(struct doc *d, const struct doc_style *style, FILE *out);
 MUST_CHECK int doc_render_json(struct doc *d, FILE *out);
+/* The same on one line each; the text has the fields of the root that have a label, without it. */
+MUST_CHECK int doc_render_line(struct doc *d, FILE *out);
+MUST_CHECK int doc_render_json_line(struct doc *d, FILE *out);
 
 /* @text as one line that is safe on a terminal: controls and what is no UTF-8 as \xNN. */
 const char *doc_plain(struct arena *a, const char *text);
