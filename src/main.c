@@ -238,10 +238,26 @@ static int render(struct doc *doc, bool json, struct err *e)
 	return error < 0 ? err_io(e, error, "writing the answer") : 0;
 }
 
+static int emit_text(struct doc *doc, struct err *e)
+{
+	int error = doc_render_line(doc, stdout);
+
+	return error < 0 ? err_io(e, error, "writing the answer") : 0;
+}
+
+static int emit_json(struct doc *doc, struct err *e)
+{
+	int error = doc_render_json_line(doc, stdout);
+
+	return error < 0 ? err_io(e, error, "writing the answer") : 0;
+}
+
 static int open_root(const struct invocation *in, struct root **ret, struct err *e)
 {
 	unsigned flags = in->command->flags;
 
+	if (in->command->only_looks && in->command->only_looks(in->options))
+		flags = 0;
 	if (in->global.root && flags & (COMMAND_NEEDS_LIVE | COMMAND_CHANGES_HOST))
 		return err_usage(e, "%s works on the running host only, not with --root",
 				 in->command->name);
@@ -259,19 +275,23 @@ static int execute(const struct invocation *in, struct err *e)
 	if (error < 0)
 		return error;
 	host_init(&host, root);
+	const char *schema = arena_printf(&host.arena, "passthru.%s/1", in->command->name);
 	struct request request = {
 		.host = &host,
 		.argument = in->argument,
 		.n_arguments = in->n_arguments,
 		.options = in->options,
 		.numeric = in->global.numeric,
-		.doc = doc_new(&host.arena,
-			       arena_printf(&host.arena, "passthru.%s/1", in->command->name)),
+		.doc = doc_new(&host.arena, schema),
+		.schema = schema,
+		.emit = in->global.json ? emit_json : emit_text,
+		.answer_fd = STDOUT_FILENO,
 	};
 	int answer = in->command->run(&request, e);
-	if (answer >= 0 && !doc_is_empty(request.doc)) {
-		error = render(request.doc, in->global.json, e);
-		if (error < 0)
+	if ((answer >= 0 || request.answers_with_error) && !doc_is_empty(request.doc)) {
+		/* what the command has to say of its failure comes before a full disk */
+		error = render(request.doc, in->global.json, answer < 0 ? NULL : e);
+		if (error < 0 && answer >= 0)
 			answer = error;
 	}
 	host_done(&host);

@@ -128,7 +128,29 @@ int root_mkdir(struct root *r, const char *path, mode_t mode)
 	return r->ops->mkdir ? r->ops->mkdir(r, path, mode) : -EROFS;
 }
 
-int root_lock(struct root *r, const char *path, int *ret_fd)
+int root_lock(struct root *r, const char *path, const char *text, int *ret_fd)
 {
-	return r->ops->lock ? r->ops->lock(r, path, ret_fd) : -EROFS;
+	return r->ops->lock ? r->ops->lock(r, path, text, ret_fd) : -EROFS;
+}
+
+void root_unlock(struct root *r, const char *path, int fd)
+{
+	r->ops->unlock(r, path, fd);
+}
+
+int root_write_watched(struct root *r, const char *path, const char *text, unsigned limit_ms,
+		       pid_t *ret_child)
+{
+	if (!r->ops->write_watched)
+		return -EROFS;
+	return r->ops->write_watched(r, path, text, strlen(text), limit_ms, ret_child);
+}
+
+int root_read_watched(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
+		      struct bytes *ret, pid_t *ret_child)
+{
+	/* a root that is no machine's does not hang */
+	if (!r->ops->read_watched)
+		return root_read(r, a, path, ret);
+	return r->ops->read_watched(r, a, path, limit_ms, ret, ret_child);
 }

@@ -48,7 +48,15 @@ struct root_ops {
 	int (*replace)(struct root *r, const char *path, const void *data, size_t n, mode_t mode);
 	int (*remove)(struct root *r, const char *path);
 	int (*mkdir)(struct root *r, const char *path, mode_t mode);
-	int (*lock)(struct root *r, const char *path, int *ret_fd);
+	/* a descriptor, for base/root_tree.h */
+	int (*open)(struct root *r, const char *path, int flags);
+	int (*lock)(struct root *r, const char *path, const char *text, int *ret_fd);
+	void (*unlock)(struct root *r, const char *path, int fd);
+	/* as write and read, by a child that is waited for @limit_ms */
+	int (*write_watched)(struct root *r, const char *path, const void *data, size_t n,
+			     unsigned limit_ms, pid_t *ret_child);
+	int (*read_watched)(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
+			    struct bytes *ret, pid_t *ret_child);
 	void (*close)(struct root *r);
 };
 
@@ -90,8 +98,26 @@ MUST_CHECK int root_replace(struct root *r, const char *path, const void *data, 
 MUST_CHECK int root_remove(struct root *r, const char *path);
 /* Creates one directory; one that exists already is no error. */
 MUST_CHECK int root_mkdir(struct root *r, const char *path, mode_t mode);
-/* Exclusive lock on a file, created when absent; -EWOULDBLOCK when another process has it. */
-MUST_CHECK int root_lock(struct root *r, const char *path, int *ret_fd);
+/*
+ * As root_write() and root_read(), for files that the kernel may not come back from: a child does
+ * it, and this process waits for @limit_ms at most. -ETIMEDOUT then, with the child in *@ret_child:
+ * it is left alone, because a process in such a call cannot be ended, and goes by itself when the
+ * call does. The next call gets a new child. A child is made at the first call and kept, with the
+ * signals that are blocked then blocked; it has no standard input, output or error, but the
+ * locks that this process holds: what root_lock() locked stays locked while the child is stuck,
+ * unless root_unlock() was called for it. root_read_watched() reads a page at most.
+ */
+MUST_CHECK int root_write_watched(struct root *r, const char *path, const char *text,
+				  unsigned limit_ms, pid_t *ret_child);
+MUST_CHECK int root_read_watched(struct root *r, struct arena *a, const char *path,
+				 unsigned limit_ms, struct bytes *ret, pid_t *ret_child);
+/*
+ * Exclusive lock on a file, created when absent, with @text written into it; -EWOULDBLOCK when
+ * another process has it. Closing *@ret_fd lets go of it, unless a child of root_write_watched()
+ * is stuck, and leaves the file; root_unlock() removes the file and lets go in any case.
+ */
+MUST_CHECK int root_lock(struct root *r, const char *path, const char *text, int *ret_fd);
+void root_unlock(struct root *r, const char *path, int fd);
 
 static inline void root_close_cleanup(struct root **r)
 {

@@ -6,6 +6,7 @@
 // holds by itself, so plain openat() serves there, also on kernels before 5.6.
 
 #include "base/root_dir.h"
+#include "base/writer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +25,7 @@
 struct root_dir {
 	struct root root;
 	int fd;
+	struct writer writer;
 	/* a directory on whose path there is no link, as was just seen; "" for none */
 	char plain_path[PATH_MAX];
 };
@@ -342,25 +344,100 @@ static int dir_mkdir(struct root *r, const char *path, mode_t mode)
 	return mkdirat(parent, name, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int dir_lock(struct root *r, const char *path, int *ret_fd)
+static int dir_open(struct root *r, const char *path, int flags)
 {
-	int fd = open_in((struct root_dir *)r, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+	return open_in((struct root_dir *)r, path, flags, 0);
+}
 
+static int lock_fd(int fd, const char *text)
+{
+	struct stat here;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	/* whoever had it may have removed it meanwhile: then it locks nothing any more */
+	if (fstat(fd, &here) < 0)
+		return -errno;
+	if (here.st_nlink == 0)
+		return -EAGAIN;
+	size_t n = strlen(text);
+	if (ftruncate(fd, 0) < 0)
+		return -errno;
+	return pwrite(fd, text, n, 0) == (ssize_t)n ? 0 : -EIO;
+}
+
+static int dir_lock(struct root *r, const char *path, const char *text, int *ret_fd)
+{
+	int error = -EAGAIN;
+
+	for (int i = 0; i < OPEN_TRIES && error == -EAGAIN; i++) {
+		int fd = open_in((struct root_dir *)r, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return fd;
+		error = lock_fd(fd, text);
+		if (error == 0)
+			*ret_fd = fd;
+		else
+			close(fd);
+	}
+	return error;
+}
+
+static void dir_unlock(struct root *r, const char *path, int fd)
+{
+	/* removed while it is locked: nobody can have taken it in between */
+	(void)!dir_remove(r, path);
+	/* a child that is stuck has it open too */
+	flock(fd, LOCK_UN);
+	close(fd);
+}
+
+/* ---- by a child ---- */
+
+static int child_write(void *closure, const char *path, const void *data, size_t n)
+{
+	return dir_write(closure, path, data, n);
+}
+
+static int child_read(void *closure, const char *path, char *data, size_t size, size_t *ret_n)
+{
+	ssize_t n;
+
+	CLEANUP_CLOSE int fd = open_in(closure, path, O_RDONLY | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int error = -errno;
-		close(fd);
-		return error;
-	}
-	*ret_fd = fd;
+	do
+		n = read(fd, data, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	*ret_n = (size_t)n;
 	return 0;
+}
+
+static const struct writer_calls calls = { child_write, child_read };
+
+static int dir_write_watched(struct root *r, const char *path, const void *data, size_t n,
+			     unsigned limit_ms, pid_t *ret_child)
+{
+	struct root_dir *dir = (struct root_dir *)r;
+
+	return writer_write(&dir->writer, &calls, dir, path, data, n, limit_ms, ret_child);
+}
+
+static int dir_read_watched(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
+			    struct bytes *ret, pid_t *ret_child)
+{
+	struct root_dir *dir = (struct root_dir *)r;
+
+	return writer_read(&dir->writer, &calls, dir, a, path, limit_ms, ret, ret_child);
 }
 
 static void dir_close(struct root *r)
 {
 	struct root_dir *dir = (struct root_dir *)r;
 
+	writer_end(&dir->writer);
 	close(dir->fd);
 	free(dir);
 }
@@ -373,7 +450,11 @@ static const struct root_ops dir_ops = {
 	.replace = dir_replace,
 	.remove = dir_remove,
 	.mkdir = dir_mkdir,
+	.open = dir_open,
 	.lock = dir_lock,
+	.unlock = dir_unlock,
+	.write_watched = dir_write_watched,
+	.read_watched = dir_read_watched,
 	.close = dir_close,
 };
 

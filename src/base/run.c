@@ -5,9 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 extern char **environ;
 
@@ -34,12 +39,41 @@ static int spawn(const char *const *argv, int output, pid_t *ret_pid)
 	return error;
 }
 
-static int read_output(int fd, void (*take)(void *closure, const char *data, size_t n),
-		       void *closure)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Until there is something to read; -ETIMEDOUT at @end_ms, which 0 is not. */
+static int wait_output(int fd, int64_t end_ms)
+{
+	struct pollfd wanted = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		int64_t left = end_ms ? end_ms - now_ms() : -1;
+
+		if (end_ms && left <= 0)
+			return -ETIMEDOUT;
+		int n = poll(&wanted, 1, left > INT_MAX ? INT_MAX : (int)left);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+static int read_output(int fd, int64_t end_ms,
+		       void (*take)(void *closure, const char *data, size_t n), void *closure)
 {
 	char piece[64 * 1024];
 
 	for (;;) {
+		int error = wait_output(fd, end_ms);
+		if (error < 0)
+			return error;
 		ssize_t n = read(fd, piece, sizeof(piece));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -49,9 +83,30 @@ static int read_output(int fd, void (*take)(void *closure, const char *data, siz
 	}
 }
 
-int run_read(const char *const *argv, void (*take)(void *closure, const char *data, size_t n),
-	     void *closure, struct err *e)
+/* One that has closed its output and does not end is killed at @end_ms too. */
+static int wait_end(pid_t pid, int64_t end_ms, int *ret_status)
 {
+	static const struct timespec pause = { .tv_nsec = 5000000 };
+
+	for (;;) {
+		pid_t ended = waitpid(pid, ret_status, end_ms ? WNOHANG : 0);
+
+		if (ended == pid)
+			return 0;
+		if (ended < 0 && errno != EINTR)
+			return -errno;
+		if (ended == 0 && now_ms() >= end_ms)
+			return -ETIMEDOUT;
+		if (ended == 0)
+			nanosleep(&pause, NULL);
+	}
+}
+
+static int run(const char *const *argv, unsigned limit_ms,
+	       void (*take)(void *closure, const char *data, size_t n), void *closure,
+	       struct err *e)
+{
+	int64_t end_ms = limit_ms ? now_ms() + limit_ms : 0;
 	int pipe_fd[2], status;
 	pid_t pid;
 
@@ -62,11 +117,17 @@ int run_read(const char *const *argv, void (*take)(void *closure, const char *da
 	close(pipe_fd[1]);
 	if (error < 0)
 		return err_io(e, error, "running %s", argv[0]);
-	error = read_output(input, take, closure);
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return err_io(e, -errno, "waiting for %s", argv[0]);
+	error = read_output(input, end_ms, take, closure);
+	int waited = error == -ETIMEDOUT ? error : wait_end(pid, end_ms, &status);
+	if (waited == -ETIMEDOUT) {
+		kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		return err_fail(e, -ETIMEDOUT, "%s has not come to an end within %u s", argv[0],
+				limit_ms / 1000);
 	}
+	if (waited < 0)
+		return err_io(e, waited, "waiting for %s", argv[0]);
 	if (error < 0)
 		return err_io(e, error, "reading what %s says", argv[0]);
 	if (WIFSIGNALED(status))
@@ -74,4 +135,17 @@ int run_read(const char *const *argv, void (*take)(void *closure, const char *da
 	if (WEXITSTATUS(status) != 0)
 		return err_fail(e, -EIO, "%s ended with status %d", argv[0], WEXITSTATUS(status));
 	return 0;
+}
+
+int run_read(const char *const *argv, void (*take)(void *closure, const char *data, size_t n),
+	     void *closure, struct err *e)
+{
+	return run(argv, 0, take, closure, e);
+}
+
+int run_read_within(const char *const *argv, unsigned limit_ms,
+		    void (*take)(void *closure, const char *data, size_t n), void *closure,
+		    struct err *e)
+{
+	return run(argv, limit_ms ? limit_ms : 1, take, closure, e);
 }

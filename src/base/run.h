@@ -15,3 +15,11 @@
 MUST_CHECK int run_read(const char *const *argv,
 			void (*take)(void *closure, const char *data, size_t n), void *closure,
 			struct err *e);
+
+/*
+ * The same for a command that may not come to an end: after @limit_ms it is killed, -ETIMEDOUT.
+ * What it asked of others, a job of systemd say, goes on.
+ */
+MUST_CHECK int run_read_within(const char *const *argv, unsigned limit_ms,
+			       void (*take)(void *closure, const char *data, size_t n),
+			       void *closure, struct err *e);

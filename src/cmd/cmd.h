@@ -45,6 +45,11 @@ struct request {
 	const void *options; /* what the rows filled, zeroed otherwise */
 	bool numeric;        /* no names from the hardware database */
 	struct doc *doc;
+	const char *schema; /* of the document, for doc_new() */
+	/* one answer of several, at once, in the format asked for, to answer_fd (watch) */
+	int (*emit)(struct doc *doc, struct err *e);
+	int answer_fd;
+	bool answers_with_error; /* set by run(): the document is an answer though it fails */
 };
 
 /* What a command answers: the exit status. Negative: an errno, with the sentence in err. */
@@ -66,6 +71,9 @@ struct command {
 	size_t n_options;
 	size_t options_size;
 	int (*run)(struct request *request, struct err *e);
+	/* Whether a request with these options changes nothing, so that the flags do not hold;
+	 * NULL: never. */
+	bool (*only_looks)(const void *options);
 	/*
 	 * Reads everything that any request to this command could ask of the host, for `snapshot`;
 	 * NULL for a command that does not work on one. host_read_pci() has been called.

@@ -5,11 +5,22 @@
 #include "cmd/cmd.h"
 #include "handover/handover.h"
 
+/* The row of --timeout; @member is a const char * of the options. */
+#define HANDOVER_TIMEOUT_ROW(member)                                                               \
+	{                                                                                          \
+		"timeout", 0, OPTION_STRING, "SECONDS",                                            \
+			"how long the kernel may take for one step (30)", member                   \
+	}
+
+/* --timeout: @text may be NULL. */
+MUST_CHECK int handover_parse_timeout(const char *text, unsigned *ret_ms, struct err *e);
+
 /*
- * Does @act to the devices that the request names, and answers with the driver of each function
- * before and now, and what happened to it.
+ * Does @act and answers with the driver of each function before and now, what happened to it, what
+ * could not be restored, and what is known of a write that the kernel does not come back from: that
+ * is an answer beside the error.
  */
-MUST_CHECK int handover_command(struct request *request,
-				int (*act)(struct request *request, struct handover *handover,
-					   struct err *e),
-				struct err *e);
+MUST_CHECK int handover_answer(struct request *request, struct handover *handover,
+			       int (*act)(struct host *host, struct handover *handover,
+					  struct err *e),
+			       struct err *e);

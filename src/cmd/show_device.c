@@ -10,16 +10,6 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static const char *use_word(enum use_kind kind)
-{
-	static const char *const words[] = {
-		[USE_DISK] = "disk",   [USE_NETWORK] = "network", [USE_DISPLAY] = "display",
-		[USE_SOUND] = "sound", [USE_INPUT] = "input",     [USE_GUEST] = "guest",
-	};
-
-	return words[kind];
-}
-
 static void add_losses(struct request *request, const struct device_facts *facts)
 {
 	static const struct doc_column columns[] = {
@@ -37,7 +27,7 @@ static void add_losses(struct request *request, const struct device_facts *facts
 		const struct device_use *use = &uses->use[i];
 		struct doc_row *row = doc_row(table);
 
-		doc_cell(row, doc_string(use_word(use->kind)));
+		doc_cell(row, doc_string(use_kind_word(use->kind)));
 		doc_cell(row, doc_bool(use->active));
 		doc_cell(row, doc_string(use->what));
 		doc_cell(row, doc_string(use->where));
@@ -46,7 +36,7 @@ static void add_losses(struct request *request, const struct device_facts *facts
 	}
 	for (size_t i = 0; i < uses->n_gaps; i++)
 		doc_note(root, arena_printf(a, "There may be more (%s): %s could not be read, %s.",
-					    use_word(uses->gap[i].kind), uses->gap[i].where,
+					    use_kind_word(uses->gap[i].kind), uses->gap[i].where,
 					    fact_reason(uses->gap[i].error)));
 }
 

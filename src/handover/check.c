@@ -129,10 +129,20 @@ static int check_group(struct host *host, const struct handover *handover,
 	return 0;
 }
 
+/* Both rules for each function; a function that may not go is not asked about its group. */
+static int check_one(struct host *host, const struct handover *handover,
+		     const struct pci_function *f, struct err *e)
+{
+	int error = check_function(host, f, e);
+
+	return error < 0 ? error : check_group(host, handover, f, e);
+}
+
 int handover_check(struct host *host, const struct handover *handover, struct err *e)
 {
 	int error = 0;
 
+	host->groups = NULL; /* since the plan was shown the user may have thought for long */
 	for (size_t i = 0; i < handover->n && error == 0; i++)
 		error = check_function(host, handover->functions[i].function, e);
 	for (size_t i = 0; i < handover->n && error == 0; i++)
@@ -140,48 +150,23 @@ int handover_check(struct host *host, const struct handover *handover, struct er
 	return error;
 }
 
-/* The word of --allow for a use that refuses; NULL for one that does not. */
-static const char *refusing_word(enum use_kind kind)
+int refuse_rules(struct host *host, const struct handover *handover, struct handover_refusals *ret,
+		 struct err *e)
 {
-	switch (kind) {
-	case USE_DISK:
-		return "disk";
-	case USE_NETWORK:
-		return "network";
-	case USE_INPUT:
-		return "input";
-	default:
-		return NULL;
-	}
-}
+	ret->refusal = arena_array(&host->arena, handover->n, sizeof(*ret->refusal));
+	for (size_t i = 0; i < handover->n; i++) {
+		const struct pci_function *f = handover->functions[i].function;
+		struct err refused = { 0 };
+		int error = check_one(host, handover, f, &refused);
 
-static int check_uses(struct host *host, struct pci_function *f, unsigned allowed, struct err *e)
-{
-	const struct device_uses *uses = &host_read_device(host, f)->uses;
-
-	for (size_t i = 0; i < uses->n; i++) {
-		const struct device_use *use = &uses->use[i];
-		const char *word = refusing_word(use->kind);
-
-		if (!use->active || !word || allowed & 1u << use->kind)
+		if (error == 0)
 			continue;
-		return err_refuse(e, "%s is in use: %s%s%s; --allow %s takes it all the same",
-				  f->name, use->what, use->stop ? "; to stop that: " : "",
-				  use->stop ? use->stop : "", word);
+		if (refused.kind != ERR_REFUSED)
+			return err_fail(e, error, "%s", refused.text);
+		ret->refusal[ret->n++] = (struct handover_refusal){
+			.function = f,
+			.what = arena_strdup(&host->arena, refused.text),
+		};
 	}
 	return 0;
-}
-
-int handover_check_uses(struct host *host, const struct handover *handover, unsigned allowed,
-			struct err *e)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < handover->n && error == 0; i++) {
-		struct pci_function *f = handover->functions[i].function;
-
-		if (f->driver.error == 0 && !host_is_vfio_driver(f->driver.value))
-			error = check_uses(host, f, allowed, e);
-	}
-	return error;
 }

@@ -1,119 +1,176 @@
 // SPDX-License-Identifier: MIT
-// Giving back. The override goes first, so that the probe after the unbind finds the driver that
-// the kernel would choose by itself.
+// Giving back. One function that does not go back is no reason to keep the others.
 
 #include "base/text.h"
 #include "handover/internal.h"
 
 #include <errno.h>
 
-static int refuse_while_used(struct host *host, const struct handover_function *f, struct err *e)
+static bool same_text(const char *a, const char *b)
 {
-	const char *user = host_vfio_user(host, f->function);
-
-	if (!user)
-		return 0;
-	return err_refuse(e, "%s is in use by %s: end that guest first", f->function->name, user);
+	return a && b ? str_eq(a, b) : a == b;
 }
 
-static bool has_our_override(struct host *host, const struct handover_function *f)
+/* ---- refusals ---- */
+
+static int refuse_while_open(struct host *host, const struct handover_function *f,
+			     const struct open_nodes *open, struct err *e)
 {
-	const char *now;
+	const char *node[2];
+	size_t n = host_vfio_nodes(host, f->function, node);
 
-	return sysfs_override(host, f->function, &now, NULL) == 0 && now && str_eq(now, VFIO_PCI);
-}
+	for (size_t i = 0; i < open->n; i++) {
+		const struct open_node *held = &open->node[i];
 
-/* Lets the kernel choose; @recorded is the driver that had it before, or NULL. */
-static int find_driver(struct host *host, struct handover_function *f, const char *recorded,
-		       struct err *e)
-{
-	int error = sysfs_probe(host, f->function, e);
-
-	if (error == 0)
-		error = sysfs_driver(host, f->function, &f->driver_after, e);
-	if (error == 0 && !f->driver_after) {
-		/* the module of its driver may never have been loaded, when the boot reserved it */
-		module_load_native(host, f->function);
-		error = sysfs_probe(host, f->function, e);
-		if (error == 0)
-			error = sysfs_driver(host, f->function, &f->driver_after, e);
+		if ((n > 0 && str_eq(held->node, node[0])) ||
+		    (n > 1 && str_eq(held->node, node[1])))
+			return err_refuse(e, "%s is in use by %s (pid %s): end that guest first",
+					  f->function->name,
+					  *held->command ? held->command : "a process", held->pid);
 	}
-	if (error < 0)
-		return error;
-	if (host_is_vfio_driver(f->driver_after))
-		return err_fail(
-			e, -EBUSY,
-			"%s took %s again: it is configured to, by ids= in modprobe.d or on "
-			"the kernel command line",
-			f->driver_after, f->function->name);
-	if (!f->driver_after && recorded)
-		return err_fail(e, -EIO,
-				"no driver took %s back (before: %s): the kernel log says why",
-				f->function->name, recorded);
 	return 0;
 }
 
-static int give_back(struct host *host, struct handover_function *f, struct err *e)
+/* Reads once who has nodes open, and only when a function is with VFIO. */
+static int refuse_while_used(struct host *host, const struct handover *handover, struct err *e)
 {
-	const char *driver = NULL, *override = NULL;
-	(void)journal_recall(host, f->function, &driver, &override);
-	bool held = host_is_vfio_driver(f->driver_before);
-	/* what a run that was killed or failed may leave: our override, and no driver at all */
-	bool claimed = has_our_override(host, f);
-	bool lost = !f->driver_before && (claimed || driver);
+	struct open_nodes open;
+	bool read = false;
 	int error = 0;
 
-	if (held || claimed || lost)
-		f->state = HANDOVER_STUCK;
-	if (override && !str_eq(override, VFIO_PCI))
-		f->override_before = override;
-	if (held || claimed)
-		error = sysfs_set_override(host, f->function, f->override_before, e);
-	if (error == 0 && held)
-		error = sysfs_unbind(host, f->function, f->driver_before, e);
-	if (error == 0 && (held || lost))
-		error = find_driver(host, f, driver, e);
-	if (error < 0)
-		return error;
-	if (f->state == HANDOVER_STUCK)
-		f->state = HANDOVER_DONE;
-	journal_forget(host, f->function);
-	return 0;
-}
+	for (size_t i = 0; i < handover->n && error == 0; i++) {
+		const struct handover_function *f = &handover->functions[i];
 
-static int release_one(struct host *host, struct handover_function *f, struct err *e)
-{
-	*f = (struct handover_function){ .function = f->function };
-	int error = sysfs_driver(host, f->function, &f->driver_before, e);
-	f->driver_after = f->driver_before;
-	if (error == 0)
-		error = give_back(host, f, e);
-	if (error < 0 && sysfs_driver(host, f->function, &f->driver_after, NULL) == -ENODEV) {
-		f->state = HANDOVER_GONE;
-		journal_forget(host, f->function);
+		if (!host_is_vfio_driver(f->driver_before))
+			continue;
+		if (!read)
+			host_read_open(host, &open);
+		read = true;
+		error = refuse_while_open(host, f, &open, e);
 	}
 	return error;
 }
 
-/* One function that does not go back is no reason to keep the others. */
-static int transact(struct host *host, struct handover *handover, struct err *e)
+/* ---- one function ---- */
+
+/* What there is to do for it. */
+struct state_now {
+	struct record record;
+	bool recorded;
+	bool held;    /* VFIO has it */
+	bool claimed; /* its override is that of a handover, or names the driver on its way back */
+	bool lost;    /* it has no driver, and had one */
+};
+
+static int look(struct sysfs *s, struct handover_function *f, struct state_now *ret, struct err *e)
+{
+	const char *override;
+	int error = sysfs_override(s, f, &override, e);
+
+	*ret = (struct state_now){ 0 };
+	ret->recorded = journal_read(s->host, f->function, &ret->record);
+	const struct record *record = &ret->record;
+	if (error < 0)
+		return error;
+	bool aimed = override && record->driver && str_eq(override, record->driver) &&
+		     !same_text(override, record->override);
+	ret->held = host_is_vfio_driver(f->driver_before);
+	ret->claimed = host_is_vfio_driver(override) || aimed || (override && f->orphan);
+	ret->lost = !f->driver_before && (ret->claimed || record->driver);
+	f->override_before = override;
+	if (ret->held || ret->claimed || ret->lost) {
+		bool known = ret->recorded && !host_is_vfio_driver(record->override);
+		f->override_before = known ? record->override : NULL;
+	}
+	if (ret->recorded) {
+		f->driver_host = record->driver;
+		f->settings = record->settings;
+		f->n_settings = record->n_settings;
+	}
+	return 0;
+}
+
+static int judge(const struct handover_function *f, struct err *e)
+{
+	const char *name = f->function->name;
+
+	if (host_is_vfio_driver(f->driver_after))
+		return err_fail(e, -EBUSY,
+				"%s took %s again: it is configured to, by ids= in modprobe.d or "
+				"on the kernel command line",
+				f->driver_after, name);
+	if (!f->driver_after && f->driver_host)
+		return err_fail(e, -EIO,
+				"no driver took %s back (before: %s): the kernel log says why",
+				name, f->driver_host);
+	return 0;
+}
+
+static int give_back(struct sysfs *s, struct handover_function *f, struct err *e)
+{
+	struct state_now now;
+	int error = look(s, f, &now, e);
+
+	if (error < 0)
+		return error;
+	bool changes = now.held || now.claimed || now.lost;
+	/* what a driver of the host has is there, or somebody gave it to that driver meanwhile */
+	bool there = f->driver_before && !now.held;
+	if (!changes && !(now.recorded && same_text(f->driver_before, f->driver_host)))
+		return 0;
+	if (changes)
+		f->state = HANDOVER_STUCK;
+	enum back_choice choice = f->driver_host && !there ? BACK_DRIVER : BACK_ANY;
+	error = back_to_host(s, f, choice, choice == BACK_DRIVER ? f->driver_host : NULL, e);
+	if (error == 0 && changes)
+		error = judge(f, e);
+	if (error == 0 && changes)
+		f->state = HANDOVER_DONE;
+	return error;
+}
+
+static int release_one(struct sysfs *s, struct handover_function *f, struct err *e)
+{
+	int error = give_back(s, f, e);
+
+	if (error < 0 && !f->wait &&
+	    sysfs_driver(s->host, f->function, &f->driver_after, NULL) == -ENODEV)
+		f->state = HANDOVER_GONE;
+	else if (error < 0)
+		f->state = HANDOVER_STUCK;
+	return error;
+}
+
+/* ---- all of them ---- */
+
+static int transact(struct sysfs *s, struct handover *handover, struct err *e)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < handover->n && error == 0; i++)
-		error = refuse_while_used(host, &handover->functions[i], e);
+	for (size_t i = 0; i < handover->n; i++) {
+		struct handover_function *f = &handover->functions[i];
+
+		*f = (struct handover_function){ .function = f->function, .orphan = f->orphan };
+		int gone = sysfs_driver(s->host, f->function, &f->driver_before, NULL);
+		f->state = gone == -ENODEV ? HANDOVER_GONE : HANDOVER_UNTOUCHED;
+		f->driver_after = f->driver_before;
+	}
+	error = refuse_while_used(s->host, handover, e);
 	if (error < 0)
 		return error;
 	for (size_t i = 0; i < handover->n; i++) {
-		int failed = release_one(host, &handover->functions[i], error ? NULL : e);
+		int failed = release_one(s, &handover->functions[i], error ? NULL : e);
 		if (error == 0)
 			error = failed;
 	}
-	return error;
+	int failed = back_finish(s->host, handover, error ? NULL : e);
+	return error ? error : failed;
 }
 
 int handover_release(struct host *host, struct handover *handover, struct err *e)
 {
+	struct sysfs s = { host, handover->limit_ms ? handover->limit_ms : HANDOVER_LIMIT_MS };
+	struct locks locks;
 	sigset_t before;
 
 	for (size_t i = 0; i < handover->n; i++) {
@@ -121,11 +178,12 @@ int handover_release(struct host *host, struct handover *handover, struct err *e
 			return err_refuse(e, "%s is a bridge: bridges stay with the host",
 					  handover->functions[i].function->name);
 	}
-	CLEANUP_CLOSE int lock = journal_lock(host, e);
-	if (lock < 0)
-		return lock;
 	signals_hold(&before);
-	int error = transact(host, handover, e);
+	int error = locks_take(host, handover, &locks, e);
+	if (error == 0) {
+		error = transact(&s, handover, e);
+		locks_drop(&locks);
+	}
 	signals_release(&before);
 	return error;
 }

@@ -78,21 +78,24 @@ void host_groups(struct host *host, struct iommu_group **ret, size_t *ret_n)
 	*ret_n = n;
 }
 
-int host_group_of(struct host *host, const struct pci_function *f, struct iommu_group *ret)
+/* A group that was read: all functions of a slot ask for the same one. */
+struct known_group {
+	struct iommu_group group;
+	struct known_group *next;
+};
+
+static int read_group(struct host *host, uint64_t number, struct iommu_group *ret)
 {
 	struct pci_address address;
 	struct names names;
-
-	if (f->iommu_group.error)
-		return f->iommu_group.error;
-	const char *path =
-		arena_printf(&host->arena, GROUPS "/%" PRIu64 "/devices", f->iommu_group.value);
+	const char *path = arena_printf(&host->arena, GROUPS "/%" PRIu64 "/devices", number);
 	int error = root_list(host->root, &host->arena, path, &names);
+
 	if (error < 0)
 		return error;
 	*ret = (struct iommu_group){
-		.number = f->iommu_group.value,
-		.type = host_group_type(host, f->iommu_group.value),
+		.number = number,
+		.type = host_group_type(host, number),
 		.members = arena_array(&host->arena, names.n, sizeof(*ret->members)),
 		.others = arena_array(&host->arena, names.n, sizeof(*ret->others)),
 	};
@@ -105,5 +108,24 @@ int host_group_of(struct host *host, const struct pci_function *f, struct iommu_
 		else
 			ret->others[ret->n_others++] = names.name[i];
 	}
+	return 0;
+}
+
+int host_group_of(struct host *host, const struct pci_function *f, struct iommu_group *ret)
+{
+	if (f->iommu_group.error)
+		return f->iommu_group.error;
+	for (const struct known_group *known = host->groups; known; known = known->next) {
+		if (known->group.number != f->iommu_group.value)
+			continue;
+		*ret = known->group;
+		return 0;
+	}
+	int error = read_group(host, f->iommu_group.value, ret);
+	if (error < 0)
+		return error;
+	struct known_group *known = arena_alloc(&host->arena, sizeof(*known));
+	*known = (struct known_group){ .group = *ret, .next = host->groups };
+	host->groups = known;
 	return 0;
 }

@@ -46,12 +46,15 @@ struct pci_function {
 	struct fact_number iommu_group; /* -ENOENT: none */
 	struct pci_function *parent;    /* the bridge above; NULL on a root bus */
 	struct device_facts *facts;     /* NULL before host_read_device() */
+	bool has_physical;              /* whether host_is_virtual() knows: */
+	bool is_virtual;
 };
 
 struct host_names;
 struct host_facts;
 struct host_devices;
 struct use_facts;
+struct known_group;
 
 struct host {
 	struct arena arena;
@@ -63,6 +66,7 @@ struct host {
 	/* what host_use() and host_read_device() have read, NULL before */
 	const struct use_facts *use;
 	struct host_devices *devices;
+	struct known_group *groups; /* that host_group_of() has read; NULL to read again */
 };
 
 /* Takes over @root. */
@@ -206,6 +210,8 @@ const char *select_word(struct host *host, const struct pci_function *f);
  * USB-C, UCSI). Bridges never, nor a physical function with its virtual ones.
  */
 void host_companions(struct host *host, struct pci_function *f, struct selection *ret);
+/* Whether it is one that a physical function made; asked of the kernel once. */
+bool host_is_virtual(struct host *host, struct pci_function *f);
 
 /* ---- names.c: the hardware database of udev ---- */
 
@@ -224,4 +230,7 @@ void host_read_facts(struct host *host);
 #include "host/device.h"
 #include "host/facts.h"
 #include "host/isolation.h"
+#include "host/monitor.h"
+#include "host/rom.h"
+#include "host/state.h"
 #include "host/use.h"

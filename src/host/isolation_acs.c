@@ -26,15 +26,13 @@ static struct isolation_function *function_of(struct isolation_reader *r,
 const struct pci_config *isolation_config(struct isolation_reader *r, struct pci_function *f)
 {
 	struct isolation_function *known = function_of(r, f);
-	const char *physical;
 
 	if (!known->has_config) {
 		struct host *host = r->host;
-		const char *link = arena_printf(&host->arena, "%s/physfn", f->path);
 
 		known->has_config = true;
 		(void)host_read_config(host, f, &known->config);
-		known->is_virtual = root_link(host->root, &host->arena, link, &physical) == 0;
+		known->is_virtual = host_is_virtual(host, f);
 	}
 	return &known->config;
 }

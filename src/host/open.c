@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Which processes have device nodes open: the links in proc/<pid>/fd. An ordinary user can read
-// those of its own processes only, so "nobody" is an answer for root alone. The unit comes from
-// proc/<pid>/cgroup, because stopping the unit is what ends the use for good; see cgroups(7).
+// Which processes have device nodes open: the links in proc/<pid>/fd, in one pass. An ordinary user
+// can read those of its own processes only, so "nobody" is an answer for root alone. The unit comes
+// from proc/<pid>/cgroup, because stopping the unit is what ends the use for good; see cgroups(7).
+// Whether a disk is open for writing is in the flags of proc/<pid>/fdinfo (octal, as in open(2)).
 
 #include "base/text.h"
 #include "host/host.h"
@@ -9,19 +10,35 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
-/* Nodes of devices that a guest, a display server or a sound server would have open. */
-static bool is_interesting(const char *node)
-{
-	static const char *const prefixes[] = {
-		"dev/dri/", "dev/snd/", "dev/nvidia", "dev/fb", "dev/vfio/",
-	};
+/* Nodes of devices: who reads a disk loses nothing that reading again would not bring back. */
+static const struct {
+	const char *prefix;
+	bool is_disk;
+} nodes[] = {
+	{ "dev/dri/", false },        { "dev/snd/", false },     { "dev/nvidia", false },
+	{ "dev/fb", false },          { "dev/vfio/", false },    { "dev/input/", false },
+	{ "dev/hidraw", false },      { "dev/ttyUSB", false },   { "dev/ttyACM", false },
+	{ "dev/ttyS", false },        { "dev/bus/usb/", false }, { "dev/usb/", false },
+	{ "dev/cdc-wdm", false },     { "dev/video", false },    { "dev/accel/", false },
+	{ "dev/infiniband/", false }, { "dev/uio", false },      { "dev/ptp", false },
+	{ "dev/st", false },          { "dev/nvme", true },      { "dev/ng", true },
+	{ "dev/sg", true },           { "dev/sd", true },        { "dev/sr", true },
+	{ "dev/vd", true },           { "dev/xvd", true },       { "dev/hd", true },
+	{ "dev/mmcblk", true },       { "dev/md", true },        { "dev/dm-", true },
+	{ "dev/bcache", true },
+};
 
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		if (str_starts(node, prefixes[i]))
-			return true;
+static bool is_interesting(const char *node, bool *ret_disk)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		if (!str_starts(node, nodes[i].prefix))
+			continue;
+		*ret_disk = nodes[i].is_disk;
+		return true;
 	}
 	return false;
 }
@@ -33,27 +50,57 @@ static bool ends_with(const char *text, const char *end)
 	return n >= n_end && str_eq(text + n - n_end, end);
 }
 
-/* "0::/system.slice/gdm.service": the unit below system.slice, or NULL. */
+/*
+ * "0::/system.slice/system-getty.slice/getty@tty1.service": the first unit that is no slice, or
+ * NULL. What stands below user.slice and machine.slice is not the system's to stop: sessions,
+ * programs of a user, guests.
+ */
 static const char *unit_of(struct host *host, const char *pid)
 {
-	static const char key[] = ":/system.slice/";
+	struct arena *a = &host->arena;
 	struct bytes text;
-	const char *path = arena_printf(&host->arena, "proc/%s/cgroup", pid), *line;
+	const char *path = arena_printf(a, "proc/%s/cgroup", pid), *line;
+	size_t n;
+
+	if (root_read(host->root, a, path, &text) < 0)
+		return NULL;
+	for (const char *rest = text.data; text_next_line(&rest, &line, &n);) {
+		const char *slice = strchr(arena_strndup(a, line, n), '/');
+
+		if (!slice || str_starts(slice, "/user.slice") ||
+		    str_starts(slice, "/machine.slice"))
+			continue;
+		for (const char *part = slice; part; part = strchr(part, '/')) {
+			part++;
+			const char *unit = arena_strndup(a, part, strcspn(part, "/"));
+			if (ends_with(unit, ".service") || ends_with(unit, ".scope"))
+				return unit;
+		}
+	}
+	return NULL;
+}
+
+/* "flags:\t0100002": the access mode; what cannot be read counts as writing. */
+static bool is_for_writing(struct host *host, const char *pid, const char *fd)
+{
+	static const char key[] = "flags:";
+	struct bytes text;
+	uint64_t flags;
+	const char *path = arena_printf(&host->arena, "proc/%s/fdinfo/%s", pid, fd), *line;
 	size_t n;
 
 	if (root_read(host->root, &host->arena, path, &text) < 0)
-		return NULL;
+		return true;
 	for (const char *rest = text.data; text_next_line(&rest, &line, &n);) {
-		const char *unit = strstr(arena_strndup(&host->arena, line, n), key);
-
-		if (!unit)
+		if (n < sizeof(key) || strncmp(line, key, sizeof(key) - 1) != 0)
 			continue;
-		unit += sizeof(key) - 1;
-		unit = arena_strndup(&host->arena, unit, strcspn(unit, "/"));
-		if (ends_with(unit, ".service") || ends_with(unit, ".scope"))
-			return unit;
+		const char *value =
+			arena_strndup(&host->arena, line + sizeof(key) - 1, n - sizeof(key) + 1);
+		value += strspn(value, " \t");
+		return text_number(value, 8, UINT32_MAX, &flags) < 0 ||
+		       (flags & O_ACCMODE) != O_RDONLY;
 	}
-	return NULL;
+	return true;
 }
 
 static void add_open(struct host *host, struct open_nodes *ret, size_t *size, struct open_node open)
@@ -62,8 +109,10 @@ static void add_open(struct host *host, struct open_nodes *ret, size_t *size, st
 	const char *path = arena_printf(&host->arena, "proc/%s/comm", open.pid);
 
 	for (size_t i = ret->n; i-- > 0 && str_eq(ret->node[i].pid, open.pid);) {
-		if (str_eq(ret->node[i].node, open.node))
-			return;
+		if (!str_eq(ret->node[i].node, open.node))
+			continue;
+		ret->node[i].writes |= open.writes;
+		return;
 	}
 	/* it may have ended since; its number still says which it was */
 	(void)!root_read(host->root, &host->arena, path, &command);
@@ -88,12 +137,18 @@ static void read_process(struct host *host, struct open_nodes *ret, size_t *size
 	}
 	for (size_t i = 0; error == 0 && i < fds.n; i++) {
 		const char *link = arena_printf(a, "%s/%s", directory, fds.name[i]);
+		bool is_disk;
 
-		if (root_link(host->root, a, link, &target) == 0 && *target == '/' &&
-		    is_interesting(target + 1))
-			add_open(
-				host, ret, size,
-				(struct open_node){ .node = target + 1, .pid = pid, .link = link });
+		if (root_link(host->root, a, link, &target) < 0 || *target != '/' ||
+		    !is_interesting(target + 1, &is_disk))
+			continue;
+		add_open(host, ret, size,
+			 (struct open_node){
+				 .node = target + 1,
+				 .pid = pid,
+				 .link = link,
+				 .writes = !is_disk || is_for_writing(host, pid, fds.name[i]),
+			 });
 	}
 }
 
@@ -117,13 +172,44 @@ void host_read_open(struct host *host, struct open_nodes *ret)
 		ret->error = -ENODATA;
 }
 
-const char *use_stop_unit(struct host *host, const struct open_node *open)
+const char *use_unit_of(const struct open_node *open)
 {
 	/* the session manager holds nodes for others, and a host without it has no sessions */
-	if (!open->unit || str_starts(open->unit, "systemd-"))
+	if (!open->unit || str_starts(open->unit, "systemd-") || str_starts(open->unit, "dbus"))
 		return NULL;
-	return arena_printf(&host->arena, "systemctl stop %s",
-			    text_shell_word(&host->arena, open->unit));
+	return open->unit;
+}
+
+void use_add_holder(struct use_search *search, enum use_kind kind, const struct open_node *held,
+		    bool active)
+{
+	struct arena *a = &search->host->arena;
+	const char *unit = use_unit_of(held);
+
+	use_add(search,
+		(struct device_use){
+			.kind = kind,
+			.active = active && held->writes,
+			.held = true,
+			.what = arena_printf(a, "%s (pid %s) has %s open%s", held->command,
+					     held->pid, held->node,
+					     held->writes ? "" : " for reading"),
+			.where = held->link,
+			.value = held->node,
+			.stop = unit ? arena_concat(a, "systemctl stop ", text_shell_word(a, unit))
+				     : NULL,
+			.unit = unit,
+		});
+}
+
+void use_add_holders(struct use_search *search, enum use_kind kind, const char *node, bool active)
+{
+	const struct open_nodes *open = &search->facts->open;
+
+	for (size_t i = 0; i < open->n; i++) {
+		if (str_eq(open->node[i].node, node))
+			use_add_holder(search, kind, &open->node[i], active);
+	}
 }
 
 size_t host_vfio_nodes(struct host *host, const struct pci_function *f, const char *ret_node[2])

@@ -146,11 +146,67 @@ int pci_parse_uevent(struct arena *a, struct bytes uevent, struct pci_function *
 	return has_class && has_id ? 0 : -EBADMSG;
 }
 
+/* Steps over @prefix and @digits hex digits. */
+static bool take_hex(const char **text, const char *prefix, size_t digits, uint64_t *ret)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(*text, prefix, n) != 0 || text_hex_prefix(*text + n, digits, ret) != digits)
+		return false;
+	*text += n + digits;
+	return true;
+}
+
+/* "pci:v00008086d000010D3sv00001AF4sd00001100bc02sc00i00" (modalias_show() in pci-sysfs.c) */
+static bool parse_modalias(const char *text, struct pci_function *f)
+{
+	uint64_t vendor, device, sub_vendor, sub_device, base, sub, interface;
+
+	if (!take_hex(&text, "pci:v", 8, &vendor) || !take_hex(&text, "d", 8, &device) ||
+	    !take_hex(&text, "sv", 8, &sub_vendor) || !take_hex(&text, "sd", 8, &sub_device) ||
+	    !take_hex(&text, "bc", 2, &base) || !take_hex(&text, "sc", 2, &sub) ||
+	    !take_hex(&text, "i", 2, &interface))
+		return false;
+	f->vendor = (uint16_t)vendor;
+	f->device = (uint16_t)device;
+	f->subsystem_vendor = (uint16_t)sub_vendor;
+	f->subsystem_device = (uint16_t)sub_device;
+	f->class_code = (uint32_t)(base << 16 | sub << 8 | interface);
+	return true;
+}
+
+/*
+ * What uevent says, from two files that never wait. uevent does in kernels where uevent_show() of
+ * drivers/base/core.c takes the lock of the device (some of the long-term ones, Debian 12 among
+ * them): while an unbind of one function does not come back, whoever reads its uevent waits with
+ * it.
+ */
+static int read_without_waiting(struct host *host, struct pci_function *f)
+{
+	struct bytes modalias;
+	const char *target;
+	int error = root_read(host->root, &host->arena, host_path(host, f, "/modalias"), &modalias);
+
+	if (error < 0)
+		return error;
+	if (!parse_modalias(modalias.data, f))
+		return -EBADMSG;
+	error = root_link(host->root, &host->arena, host_path(host, f, "/driver"), &target);
+	f->driver = (struct fact_text){ .error = error };
+	if (error == 0)
+		f->driver.value = text_last_part(target);
+	return 0;
+}
+
 static void read_identity(struct host *host, struct pci_function *f)
 {
 	struct bytes uevent;
-	int error = root_read(host->root, &host->arena, host_path(host, f, "/uevent"), &uevent);
+	int error = read_without_waiting(host, f);
 
+	if (error == 0)
+		return;
+	/* a record made by an earlier version has no modalias */
+	error = root_read(host->root, &host->arena, host_path(host, f, "/uevent"), &uevent);
 	if (error == 0)
 		error = pci_parse_uevent(&host->arena, uevent, f);
 	if (error == 0)
@@ -256,6 +312,7 @@ int host_read_pci(struct host *host, struct err *e)
 	if (error < 0)
 		return err_io(e, error, "listing %s", DEVICES);
 	host->functions = arena_array(&host->arena, names.n, sizeof(*host->functions));
+	host->groups = NULL;
 	/* all links, then all directories: a root remembers the directory that it looked into last
 	 */
 	size_t placed = 0;

@@ -179,11 +179,16 @@ int select_device(struct host *host, const char *text, struct selection *ret, st
 
 /* ---- what belongs together ---- */
 
-static bool is_virtual(struct host *host, const struct pci_function *f)
+bool host_is_virtual(struct host *host, struct pci_function *f)
 {
 	const char *target;
 
-	return root_link(host->root, &host->arena, host_path(host, f, "/physfn"), &target) == 0;
+	if (!f->has_physical) {
+		f->is_virtual = root_link(host->root, &host->arena, host_path(host, f, "/physfn"),
+					  &target) == 0;
+		f->has_physical = true;
+	}
+	return f->is_virtual;
 }
 
 /*
@@ -216,10 +221,10 @@ void host_companions(struct host *host, struct pci_function *f, struct selection
 	ret->function = arena_array(&host->arena, n + 1, sizeof(*ret->function));
 	ret->function[0] = f;
 	ret->n = 1;
-	if (n == 0 || pci_is_bridge(f) || is_virtual(host, f))
+	if (n == 0 || pci_is_bridge(f) || host_is_virtual(host, f))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (is_companion(f, mates[i], with_display) && !is_virtual(host, mates[i]))
+		if (is_companion(f, mates[i], with_display) && !host_is_virtual(host, mates[i]))
 			ret->function[ret->n++] = mates[i];
 	}
 }

@@ -8,7 +8,9 @@
 #include "host/host.h"
 #include "host/use_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 void *use_grown(struct arena *a, void *array, size_t n, size_t *size, size_t element_bytes)
@@ -31,7 +33,7 @@ void use_add(struct use_search *search, struct device_use use)
 	found->use[found->n++] = use;
 }
 
-void use_unknown(struct use_search *search, const char *where, int error)
+static void add_gap(struct use_search *search, const char *where, int error, bool held)
 {
 	struct device_uses *found = search->found;
 
@@ -43,7 +45,17 @@ void use_unknown(struct use_search *search, const char *where, int error)
 	}
 	found->gap = use_grown(&search->host->arena, found->gap, found->n_gaps, &search->gap_size,
 			       sizeof(*found->gap));
-	found->gap[found->n_gaps++] = (struct use_gap){ search->kind, where, error };
+	found->gap[found->n_gaps++] = (struct use_gap){ search->kind, held, where, error };
+}
+
+void use_unknown(struct use_search *search, const char *where, int error)
+{
+	add_gap(search, where, error, false);
+}
+
+void use_unknown_holders(struct use_search *search)
+{
+	add_gap(search, search->facts->open.where, search->facts->open.error, true);
 }
 
 const char *use_class_path(const struct use_search *search, const char *class_name,
@@ -66,6 +78,30 @@ bool use_is_below(const struct use_search *search, const char *path)
 	return strncmp(path, search->f->path, n) == 0 && path[n] == '/';
 }
 
+const char *use_unit_name(struct arena *a, const char *path, const char *suffix)
+{
+	char *name = arena_alloc(a, 4 * strlen(path) + strlen(suffix) + 2), *end = name;
+
+	path += strspn(path, "/");
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path;
+		bool first = end == name;
+
+		if (c == '/' && (path[1] == '/' || !path[1]))
+			continue;
+		if (c == '/')
+			*end++ = '-';
+		else if (isalnum(c) || c == ':' || c == '_' || (c == '.' && !first))
+			*end++ = (char)c;
+		else
+			end += sprintf(end, "\\x%02x", c);
+	}
+	if (end == name)
+		*end++ = '-';
+	memcpy(end, suffix, strlen(suffix));
+	return name;
+}
+
 const char *use_text(struct use_search *search, const char *path)
 {
 	struct bytes data;
@@ -86,31 +122,13 @@ bool use_list(struct use_search *search, const char *path, struct names *ret)
 /* The group's node stands for all of its functions: whoever holds it has them all. */
 static void find_guests(struct use_search *search)
 {
-	struct arena *a = &search->host->arena;
-	const struct open_nodes *open = &search->facts->open;
 	const char *node[2];
 	size_t n = host_vfio_nodes(search->host, search->f, node);
 
-	for (size_t i = 0; i < open->n; i++) {
-		const struct open_node *held = &open->node[i];
-
-		for (size_t k = 0; k < n; k++) {
-			if (!str_eq(held->node, node[k]))
-				continue;
-			use_add(search,
-				(struct device_use){
-					.kind = USE_GUEST,
-					.active = true,
-					.what = arena_printf(a, "%s (pid %s) has %s open",
-							     held->command, held->pid, held->node),
-					.where = held->link,
-					.value = held->node,
-					.stop = use_stop_unit(search->host, held),
-				});
-		}
-	}
+	for (size_t k = 0; k < n; k++)
+		use_add_holders(search, USE_GUEST, node[k], true);
 	if (n)
-		use_unknown(search, open->where, open->error);
+		use_unknown_holders(search);
 }
 
 void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret)
@@ -121,7 +139,8 @@ void host_device_uses(struct host *host, const struct pci_function *f, struct de
 	} finders[] = {
 		{ USE_DISK, use_find_disks },      { USE_NETWORK, use_find_network },
 		{ USE_DISPLAY, use_find_display }, { USE_SOUND, use_find_sound },
-		{ USE_INPUT, use_find_input },     { USE_GUEST, find_guests },
+		{ USE_INPUT, use_find_input },     { USE_NODE, use_find_nodes },
+		{ USE_GUEST, find_guests },
 	};
 	struct use_search search = { .host = host, .f = f, .facts = host_use(host), .found = ret };
 
@@ -133,6 +152,17 @@ void host_device_uses(struct host *host, const struct pci_function *f, struct de
 	}
 }
 
+const char *use_kind_word(enum use_kind kind)
+{
+	static const char *const words[] = {
+		[USE_DISK] = "disk",   [USE_NETWORK] = "network", [USE_DISPLAY] = "display",
+		[USE_SOUND] = "sound", [USE_INPUT] = "input",     [USE_GUEST] = "guest",
+		[USE_NODE] = "node",
+	};
+
+	return words[kind];
+}
+
 const struct use_gap *device_uses_gap(const struct device_uses *uses, enum use_kind kind)
 {
 	for (size_t i = 0; i < uses->n_gaps; i++) {
@@ -140,6 +170,14 @@ const struct use_gap *device_uses_gap(const struct device_uses *uses, enum use_k
 			return &uses->gap[i];
 	}
 	return NULL;
+}
+
+/* As sd_booted(3) decides it. */
+static bool has_systemd(struct host *host)
+{
+	struct names names;
+
+	return root_list(host->root, &host->arena, "run/systemd/system", &names) == 0;
 }
 
 const struct use_facts *host_use(struct host *host)
@@ -152,6 +190,8 @@ const struct use_facts *host_use(struct host *host)
 	use_read_framebuffers(host, use);
 	use_read_keyboards(host, use);
 	host_read_open(host, &use->open);
+	use_read_nodes(host, &use->open);
+	use->has_systemd = has_systemd(host);
 	host->use = use;
 	return use;
 }

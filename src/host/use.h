@@ -5,8 +5,8 @@
  * have its nodes open. What belongs to a device is decided by its real path alone, so it holds for
  * the disks behind a SATA or USB controller as for an NVMe drive.
  *
- * Sources: proc(5), Documentation/ABI/testing/sysfs-block, sysfs-class-net, sysfs-class-drm,
- * sysfs-class-net; run/udev/data of systemd-udevd for signatures on disks.
+ * Sources: proc(5), Documentation/ABI/testing/sysfs-block, sysfs-class-net, sysfs-class-drm;
+ * run/udev/data of systemd-udevd for signatures on disks.
  */
 #pragma once
 
@@ -27,21 +27,26 @@ enum use_kind {
 	USE_SOUND,
 	USE_INPUT, /* a keyboard; active: the last one */
 	USE_GUEST, /* a process that has it open through VFIO */
+	USE_NODE,  /* a process that has another node of it open: serial, USB, HID, compute */
 };
 
 /* One thing that would break, or be lost, with the device. */
 struct device_use {
 	enum use_kind kind;
 	bool active; /* in use now; false: it holds data or is connected, and nothing uses it */
+	bool only;   /* nothing may use it now, but the host has no other: the only display */
+	bool held;   /* the use is a process that has a node open */
 	const char *what;  /* "/home is mounted from nvme0n1p2 (ext4)" */
 	const char *where; /* the file that says so */
 	const char *value; /* and what it says */
 	const char *stop;  /* how to end it, or NULL */
+	const char *unit;  /* of systemd, that ends it when it is stopped, or NULL */
 };
 
 /* Something that could not be looked at, so that there may be more. */
 struct use_gap {
 	enum use_kind kind;
+	bool held; /* what could not be seen is which processes have nodes open */
 	const char *where;
 	int error; /* never -ENOENT: that is an answer */
 };
@@ -77,7 +82,7 @@ struct route {
 	const char *text; /* the line */
 };
 
-/* An established connection to the local port 22. */
+/* An established connection to the local port 22, or of the session that this program runs in. */
 struct ssh_connection {
 	const char *interface; /* that answers to it leave by */
 	const char *where;
@@ -91,6 +96,8 @@ struct open_node {
 	const char *command;
 	const char *link; /* "proc/812/fd/7" */
 	const char *unit; /* the system's unit that the process belongs to, or NULL */
+	bool writes;      /* opened for writing, or that could not be read; disks only */
+	const char *path; /* the node's directory below sys/devices; NULL: not looked for */
 };
 
 struct open_nodes {
@@ -147,6 +154,7 @@ struct use_facts {
 	const char *keyboard_where;
 
 	struct open_nodes open;
+	bool has_systemd; /* it is the init of this host */
 };
 
 /* Reads them at the first call; they belong to the host. */
@@ -155,12 +163,21 @@ const struct use_facts *host_use(struct host *host);
 /* What uses @f, kind by kind. */
 void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret);
 
+/*
+ * Whether a person could see something of the host on @f: a VGA controller, or a display with
+ * outputs, that is not with VFIO.
+ */
+bool host_can_show(struct host *host, const struct pci_function *f);
+
+/* "disk", "network", ... */
+const char *use_kind_word(enum use_kind kind);
+
 /* The first gap of that kind; NULL when all of it could be looked at. */
 const struct use_gap *device_uses_gap(const struct device_uses *uses, enum use_kind kind);
 
 /* ---- open.c: who has device nodes open ---- */
 
-/* Looks now: nodes of graphics, sound, framebuffers and VFIO that any process has open. */
+/* Looks now: nodes of devices (but terminals and the like) that any process has open. */
 void host_read_open(struct host *host, struct open_nodes *ret);
 
 /* The nodes under which VFIO offers @f: group and cdev ("dev/vfio/7"). Returns how many. */

@@ -54,6 +54,9 @@ static void add_mounts(struct use_search *search, const char *disk, const char *
 						? NULL
 						: arena_concat(a, "umount ",
 							       text_shell_word(a, mount->target)),
+				.unit = facts->has_systemd && !str_eq(mount->target, "/")
+						? use_unit_name(a, mount->target, ".mount")
+						: NULL,
 			});
 	}
 }
@@ -66,14 +69,17 @@ static void add_swaps(struct use_search *search, const char *name)
 	for (size_t i = 0; i < search->facts->n_swaps; i++) {
 		if (!str_eq(search->facts->swap[i], node))
 			continue;
-		use_add(search, (struct device_use){
-					.kind = USE_DISK,
-					.active = true,
-					.what = arena_printf(a, "%s is swap space", name),
-					.where = "proc/swaps",
-					.value = node,
-					.stop = arena_concat(a, "swapoff /", node),
-				});
+		use_add(search,
+			(struct device_use){
+				.kind = USE_DISK,
+				.active = true,
+				.what = arena_printf(a, "%s is swap space", name),
+				.where = "proc/swaps",
+				.value = node,
+				.stop = arena_concat(a, "swapoff /", node),
+				.unit = search->facts->has_systemd ? use_unit_name(a, node, ".swap")
+								   : NULL,
+			});
 	}
 }
 
@@ -174,6 +180,37 @@ static void add_signature(struct use_search *search, const char *name)
 
 static void add_uses(struct use_search *search, const char *disk, const char *name, int depth);
 
+/* "vg--data-lv_1": the group's name, in which a dash stands twice; see build_dm_name() of LVM. */
+static const char *volume_group(struct arena *a, const char *name)
+{
+	char *group = arena_alloc(a, strlen(name) + 1);
+	size_t n = 0;
+
+	for (; *name; name++) {
+		if (name[0] == '-' && *++name != '-')
+			break;
+		group[n++] = *name;
+	}
+	return group;
+}
+
+/* How to take apart what a disk is a part of; @label: its name as a mapped device, or NULL. */
+static const char *stop_holder(struct use_search *search, const char *holder, const char *label)
+{
+	struct arena *a = &search->host->arena;
+	const char *directory = use_class_path(search, "block", holder);
+
+	if (!label)
+		return str_starts(holder, "md") ? arena_concat(a, "mdadm --stop /dev/", holder)
+						: NULL;
+	const char *uuid = use_text(search, arena_concat(a, directory, "/dm/uuid"));
+	if (uuid && str_starts(uuid, "LVM-"))
+		return arena_concat(a, "vgchange -an ", text_shell_word(a, volume_group(a, label)));
+	if (uuid && str_starts(uuid, "CRYPT-"))
+		return arena_concat(a, "cryptsetup close ", text_shell_word(a, label));
+	return arena_concat(a, "dmsetup remove ", text_shell_word(a, label));
+}
+
 static void add_holders(struct use_search *search, const char *disk, const char *name, int depth)
 {
 	struct host *host = search->host;
@@ -198,8 +235,7 @@ static void add_holders(struct use_search *search, const char *disk, const char 
 						     label ? label : "", label ? ")" : ""),
 				.where = path,
 				.value = holders.name[i],
-				.stop = label ? arena_concat(&host->arena, "dmsetup remove ", label)
-					      : NULL,
+				.stop = stop_holder(search, holders.name[i], label),
 			});
 		add_uses(search, disk, holders.name[i], depth + 1);
 	}
@@ -213,6 +249,7 @@ static void add_uses(struct use_search *search, const char *disk, const char *na
 	add_swaps(search, name);
 	add_btrfs(search, name);
 	add_holders(search, disk, name, depth);
+	use_add_holders(search, USE_DISK, arena_concat(&search->host->arena, "dev/", name), true);
 	if (search->found->n == before)
 		add_signature(search, name);
 }
@@ -266,4 +303,6 @@ void use_find_disks(struct use_search *search)
 		use_unknown(search, "proc/self/mountinfo", facts->mount_error);
 	if (any && facts->swap_error)
 		use_unknown(search, "proc/swaps", facts->swap_error);
+	if (any)
+		use_unknown_holders(search);
 }

@@ -15,6 +15,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define PCI_CLASS_DISPLAY_VGA 0x0300 /* linux/pci_ids.h */
+
 static const char *const framebuffer_names[] = {
 	"BOOTFB",    "efifb",  "simplefb", "simple-framebuffer",
 	"simpledrm", "vesafb", "efidrm",   "vesadrm",
@@ -242,29 +244,6 @@ static const char *nvidia_node(struct use_search *search)
 	return NULL;
 }
 
-static void add_holders(struct use_search *search, enum use_kind kind, const char *node,
-			bool active)
-{
-	struct arena *a = &search->host->arena;
-	const struct open_nodes *open = &search->facts->open;
-
-	for (size_t i = 0; i < open->n; i++) {
-		const struct open_node *held = &open->node[i];
-
-		if (!str_eq(held->node, node))
-			continue;
-		use_add(search, (struct device_use){
-					.kind = kind,
-					.active = active,
-					.what = arena_printf(a, "%s (pid %s) has %s open",
-							     held->command, held->pid, node),
-					.where = held->link,
-					.value = node,
-					.stop = use_stop_unit(search->host, held),
-				});
-	}
-}
-
 /* ---- the device ---- */
 
 static void add_drm(struct use_search *search, const struct class_device *device)
@@ -274,15 +253,62 @@ static void add_drm(struct use_search *search, const struct class_device *device
 	if (str_starts(device->name, "card") && strchr(device->name, '-'))
 		add_connector(search, device);
 	else
-		add_holders(search, USE_DISPLAY, arena_concat(a, "dev/dri/", device->name), true);
+		use_add_holders(search, USE_DISPLAY, arena_concat(a, "dev/dri/", device->name),
+				true);
+}
+
+/* A 3D controller of a laptop or server has no outputs. */
+bool host_can_show(struct host *host, const struct pci_function *f)
+{
+	const struct use_facts *facts = host_use(host);
+	size_t n = strlen(f->path);
+
+	if (!pci_is_display(f) || (f->driver.error == 0 && host_is_vfio_driver(f->driver.value)))
+		return false;
+	if (f->class_code >> 8 == PCI_CLASS_DISPLAY_VGA)
+		return true;
+	for (size_t i = 0; i < facts->n_devices; i++) {
+		const struct class_device *device = &facts->device[i];
+
+		if (strncmp(device->path, f->path, n) != 0 || device->path[n] != '/')
+			continue;
+		if (str_eq(device->class_name, "graphics") ||
+		    (str_eq(device->class_name, "drm") && strchr(device->name, '-')))
+			return true;
+	}
+	return false;
 }
 
 static void add_only_display(struct use_search *search)
 {
-	const struct host *host = search->host;
+	struct host *host = search->host;
+	size_t n = 0, n_others = 0;
+
+	for (size_t i = 0; i < host->n_functions; i++) {
+		const struct pci_function *other = &host->functions[i];
+
+		n += pci_is_display(other);
+		n_others += other != search->f && host_can_show(host, other);
+	}
+	bool only = n_others == 0 && host_can_show(host, search->f);
+	if (n != 1 && !only)
+		return;
+	use_add(search, (struct device_use){
+				.kind = USE_DISPLAY,
+				.only = only,
+				.what = n == 1 ? "it is the only display controller of this host"
+					       : "no other display is left to this host",
+				.where = "sys/bus/pci/devices",
+				.value = n == 1 ? "one function of class 03"
+						: arena_printf(&search->host->arena,
+							       "%zu functions of class 03", n),
+			});
+}
+
+static void add_boot_display(struct use_search *search)
+{
 	const struct fact_number boot = host_boot_vga(search->host, search->f);
 	const char *path = arena_concat(&search->host->arena, search->f->path, "/boot_vga");
-	size_t n = 0;
 
 	use_unknown(search, path, boot.error);
 	if (boot.error == 0 && boot.value)
@@ -292,21 +318,11 @@ static void add_only_display(struct use_search *search)
 					.where = path,
 					.value = "1",
 				});
-	for (size_t i = 0; i < host->n_functions; i++)
-		n += pci_is_display(&host->functions[i]);
-	if (n == 1)
-		use_add(search, (struct device_use){
-					.kind = USE_DISPLAY,
-					.what = "it is the only display controller of this host",
-					.where = "sys/bus/pci/devices",
-					.value = "one function of class 03",
-				});
 }
 
 void use_find_display(struct use_search *search)
 {
 	const struct use_facts *facts = search->facts;
-	const struct open_nodes *open = &facts->open;
 	bool has_nodes = false;
 
 	for (size_t i = 0; i < facts->n_devices; i++) {
@@ -321,18 +337,20 @@ void use_find_display(struct use_search *search)
 			   is_numbered(device->name, "fb")) {
 			has_nodes = true;
 			add_framebuffer_device(search, device);
-			add_holders(search, USE_DISPLAY,
-				    arena_concat(&search->host->arena, "dev/", device->name), true);
+			use_add_holders(search, USE_DISPLAY,
+					arena_concat(&search->host->arena, "dev/", device->name),
+					true);
 		}
 	}
 	if (!pci_is_display(search->f))
 		return;
 	const char *nvidia = nvidia_node(search);
 	if (nvidia)
-		add_holders(search, USE_DISPLAY, nvidia, true);
+		use_add_holders(search, USE_DISPLAY, nvidia, true);
 	if (has_nodes || nvidia)
-		use_unknown(search, open->where, open->error);
+		use_unknown_holders(search);
 	add_framebuffers(search);
+	add_boot_display(search);
 	add_only_display(search);
 }
 
@@ -355,8 +373,9 @@ void use_find_sound(struct use_search *search)
 			continue;
 		any = true;
 		if (!is_numbered(device->name, "card")) {
-			add_holders(search, USE_SOUND, arena_concat(a, "dev/snd/", device->name),
-				    !is_control(device->name));
+			use_add_holders(search, USE_SOUND,
+					arena_concat(a, "dev/snd/", device->name),
+					!is_control(device->name));
 			continue;
 		}
 		const char *path = arena_concat(a, device->path, "/id");
@@ -370,5 +389,5 @@ void use_find_sound(struct use_search *search)
 				});
 	}
 	if (any)
-		use_unknown(search, facts->open.where, facts->open.error);
+		use_unknown_holders(search);
 }

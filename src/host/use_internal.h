@@ -21,6 +21,8 @@ struct use_search {
 void use_add(struct use_search *search, struct device_use use);
 /* Remembers what could not be looked at; -ENOENT is an answer and not kept, 0 neither. */
 void use_unknown(struct use_search *search, const char *where, int error);
+/* That other processes have nodes open could not be seen. */
+void use_unknown_holders(struct use_search *search);
 /* Where an entry of sys/class really is: a record has no files behind a link. */
 const char *use_class_path(const struct use_search *search, const char *class_name,
 			   const char *name);
@@ -33,10 +35,26 @@ bool use_list(struct use_search *search, const char *path, struct names *ret);
 
 /* An array with room for one more than @n elements, *@size of them. */
 void *use_grown(struct arena *a, void *array, size_t n, size_t *size, size_t element_bytes);
-/* The command that ends what process holds a node; NULL: not known. */
-const char *use_stop_unit(struct host *host, const struct open_node *open);
+/* A use for each process that has @node open ("dev/dri/card0"); of a disk only writing counts. */
+void use_add_holders(struct use_search *search, enum use_kind kind, const char *node, bool active);
+/* The same for one that was found already. */
+void use_add_holder(struct use_search *search, enum use_kind kind, const struct open_node *held,
+		    bool active);
+/* The unit whose end ends what that process does; NULL: none, or one that others need. */
+const char *use_unit_of(const struct open_node *open);
+/* The unit of a path, "home-data.mount" for home/data, as systemd-escape(1) names it. */
+const char *use_unit_name(struct arena *a, const char *path, const char *suffix);
 
 void use_read_tables(struct host *host, struct use_facts *ret);
+/* Sockets of the SSH servers that this program descends from. */
+struct session {
+	unsigned long inode[64];
+	size_t n;
+};
+
+void use_read_session(struct host *host, struct session *ret);
+bool use_is_session(const struct session *session, unsigned long inode);
+
 void use_read_routes(struct host *host, struct use_facts *ret);
 void use_read_framebuffers(struct host *host, struct use_facts *ret);
 void use_read_keyboards(struct host *host, struct use_facts *ret);
@@ -46,3 +64,7 @@ void use_find_network(struct use_search *search);
 void use_find_display(struct use_search *search);
 void use_find_sound(struct use_search *search);
 void use_find_input(struct use_search *search);
+void use_find_nodes(struct use_search *search);
+
+/* Finds the directories of the nodes that processes have open, for use_find_nodes(). */
+void use_read_nodes(struct host *host, struct open_nodes *open);

@@ -193,17 +193,23 @@ static const char *interface_to(const struct use_facts *use, const uint8_t addre
 	return best ? best->interface : NULL;
 }
 
-/* "  3: 0A01A8C0:0016 0501A8C0:D431 01 ...": whether it is a connection to the port of SSH. */
-static bool parse_ssh(const char *line, uint8_t ret_remote[16])
+/*
+ * "  3: 0A01A8C0:0016 0501A8C0:D431 01 0:0 02:0 0 0 0 4711 ...": whether it is a connection to the
+ * port of SSH, or that of the session itself.
+ */
+static bool parse_ssh(const char *line, const struct session *session, uint8_t ret_remote[16])
 {
 	unsigned local_port, state;
+	unsigned long inode = 0;
 	uint64_t word;
 	char local[33], remote[33], digits[9] = "";
 
-	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%*x %x", local, &local_port,
-		   remote, &state) != 4)
+	/* the number of the socket is the tenth word */
+	if (sscanf(line,
+		   " %*u: %32[0-9A-Fa-f]:%x %32[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
+		   local, &local_port, remote, &state, &inode) < 4)
 		return false;
-	if (local_port != SSH_PORT || state != TCP_ESTABLISHED)
+	if (state != TCP_ESTABLISHED || (local_port != SSH_PORT && !use_is_session(session, inode)))
 		return false;
 	size_t n = strlen(remote);
 	for (size_t at = 0; at + 8 <= n; at += 8) {
@@ -229,7 +235,8 @@ static size_t words_bytes(const char *text, int n)
 	return at;
 }
 
-static void read_ssh(struct host *host, struct use_facts *use, size_t *size, const char *path)
+static void read_ssh(struct host *host, struct use_facts *use, size_t *size, const char *path,
+		     const struct session *session)
 {
 	struct arena *a = &host->arena;
 	struct bytes text;
@@ -248,7 +255,7 @@ static void read_ssh(struct host *host, struct use_facts *use, size_t *size, con
 	for (const char *rest = text.data; text_next_line(&rest, &start, &n);) {
 		const char *line = arena_strndup(a, start, n);
 
-		if (!parse_ssh(line, remote))
+		if (!parse_ssh(line, session, remote))
 			continue;
 		use->ssh = use_grown(a, use->ssh, use->n_ssh, size, sizeof(*use->ssh));
 		line += strspn(line, " ");
@@ -264,11 +271,13 @@ static void read_ssh(struct host *host, struct use_facts *use, size_t *size, con
 void use_read_routes(struct host *host, struct use_facts *ret)
 {
 	size_t size = 0, ssh_size = 0;
+	struct session session;
 
 	read_routes(host, ret, &size, "proc/net/route", parse_v4);
 	read_routes(host, ret, &size, "proc/net/ipv6_route", parse_v6);
-	read_ssh(host, ret, &ssh_size, "proc/net/tcp");
-	read_ssh(host, ret, &ssh_size, "proc/net/tcp6");
+	use_read_session(host, &session);
+	read_ssh(host, ret, &ssh_size, "proc/net/tcp", &session);
+	read_ssh(host, ret, &ssh_size, "proc/net/tcp6", &session);
 }
 
 /* ---- one device ---- */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #define DEVICES "sys/bus/pci/devices"
 #define DRIVERS "sys/bus/pci/drivers"
@@ -19,7 +18,7 @@ struct fake_device {
 	char directory[FAKE_PATH_MAX];
 	const struct fake_driver *driver; /* NULL: none */
 	char override[64];                /* "": none */
-	bool gone;
+	bool gone, held;
 };
 
 static const char *path_of(char path[FAKE_PATH_MAX], const char *format, ...) PRINTF_LIKE(2, 3);
@@ -101,8 +100,18 @@ static void hide_driver(struct fake_kernel *k, const struct fake_device *d)
 		fake_remove(&k->tree, path_of(path, DRIVERS "/%s/%s", d->driver->name, d->is.name));
 }
 
+static bool is_vfio(const struct fake_driver *driver)
+{
+	return driver && str_eq(driver->name, VFIO_PCI);
+}
+
 static void set_driver(struct fake_kernel *k, struct fake_device *d, const struct fake_driver *to)
 {
+	char path[FAKE_PATH_MAX];
+
+	if (is_vfio(to) != is_vfio(d->driver) &&
+	    fake_find(&k->tree, path_of(path, "%s/power/control", d->directory)))
+		fake_file(&k->tree, path, is_vfio(to) ? "auto\n" : "on\n");
 	hide_driver(k, d);
 	d->driver = to;
 	show_driver(k, d);
@@ -191,7 +200,6 @@ struct fake_kernel *fake_kernel_new(const struct fake_function *functions, size_
 
 	if (!k || !(k->devices = calloc(n + 1, sizeof(*k->devices))))
 		abort();
-	k->lock = memfd_create("lock", MFD_CLOEXEC);
 	fake_directory(&k->tree, DEVICES);
 	fake_directory(&k->tree, "run");
 	fake_file(&k->tree, "sys/bus/pci/drivers_probe", "");
@@ -203,8 +211,10 @@ struct fake_kernel *fake_kernel_new(const struct fake_function *functions, size_
 
 void fake_kernel_free(struct fake_kernel *k)
 {
+	fake_complete(k);
 	fake_tree_free(&k->tree);
-	close(k->lock);
+	for (size_t i = 0; i < k->n_locks; i++)
+		close(k->locks[i].fd);
 	free(k->devices);
 	free(k);
 }
@@ -264,6 +274,8 @@ static bool is_open(const struct fake_kernel *k, const struct fake_device *d)
 {
 	char node[FAKE_PATH_MAX];
 
+	if (d->held)
+		return true;
 	path_of(node, "/dev/vfio/%d", d->is.group);
 	for (size_t i = 0; i < k->tree.n; i++) {
 		const struct fake_node *link = &k->tree.nodes[i];
@@ -287,10 +299,8 @@ static int unbind(struct fake_kernel *k, const char *driver, struct fake_device 
 {
 	if (!d || !d->driver || !str_eq(d->driver->name, driver))
 		return -ENODEV;
-	if (str_eq(driver, VFIO_PCI) && is_open(k, d)) {
-		k->hung = true;
+	if (str_eq(driver, VFIO_PCI) && is_open(k, d))
 		return -EDEADLK;
-	}
 	set_driver(k, d, NULL);
 	return 0;
 }
@@ -312,34 +322,172 @@ static int probe(struct fake_kernel *k, struct fake_device *d)
 		return -ENODEV;
 	for (size_t i = 0; i < k->n_drivers && !d->driver; i++) {
 		const struct fake_driver *driver = &k->drivers[i];
-		bool is_vfio = str_eq(driver->name, VFIO_PCI);
 
 		if (!matches(driver, d))
 			continue;
-		if (driver->unready || (!is_vfio && is_open(k, d)))
+		if (driver->unready || (!is_vfio(driver) && is_open(k, d)))
 			return -EINVAL;
-		if (!driver->refuses && !(is_vfio && d->is.class_code >> 16 == 0x06))
+		if (!driver->refuses && !(is_vfio(driver) && d->is.class_code >> 16 == 0x06))
 			set_driver(k, d, driver);
 	}
 	return 0;
 }
 
+/* ---- settings ---- */
+
+static const struct {
+	const char *name, *first;
+	const char *accepts[4];
+} settings[] = {
+	{ "power/control", "auto", { "on", "auto" } },
+	{ "d3cold_allowed", "1", { "0", "1" } },
+	{ "reset_method", "flr bus", { "flr bus", "bus", "flr", "" } },
+};
+
+void fake_settings(struct fake_kernel *k)
+{
+	char path[FAKE_PATH_MAX], text[64];
+
+	for (size_t i = 0; i < k->n_devices * ARRAY_SIZE(settings); i++) {
+		const struct fake_device *d = &k->devices[i / ARRAY_SIZE(settings)];
+		size_t which = i % ARRAY_SIZE(settings);
+
+		if (d->is.class_code >> 16 == 0x06)
+			continue;
+		snprintf(text, sizeof(text), "%s\n", settings[which].first);
+		fake_file(&k->tree, path_of(path, "%s/%s", d->directory, settings[which].name),
+			  text);
+	}
+}
+
+/* -ENOENT when @name is none of them. */
+static int set_setting(struct fake_kernel *k, const char *path, const char *name, const char *text,
+		       size_t n)
+{
+	char value[64], line[80];
+
+	snprintf(value, sizeof(value), "%.*s", (int)(n && text[n - 1] == '\n' ? n - 1 : n), text);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		if (!str_eq(name, settings[i].name))
+			continue;
+		for (size_t c = 0; c < ARRAY_SIZE(settings[i].accepts); c++) {
+			if (!settings[i].accepts[c] || !str_eq(value, settings[i].accepts[c]))
+				continue;
+			snprintf(line, sizeof(line), "%s\n", value);
+			fake_file(&k->tree, path, line);
+			return 0;
+		}
+		return -EINVAL;
+	}
+	return -ENOENT;
+}
+
+/* The function in whose directory @path stands; *@ret_name: what stands behind that. */
+static struct fake_device *device_of_path(struct fake_kernel *k, const char *path,
+					  const char **ret_name)
+{
+	struct fake_device *found = NULL;
+
+	for (size_t i = 0; i < k->n_devices; i++) {
+		struct fake_device *d = &k->devices[i];
+		size_t n = strlen(d->directory);
+
+		if (d->gone || strncmp(path, d->directory, n) != 0 || path[n] != '/')
+			continue;
+		if (!found || n > strlen(found->directory))
+			found = d;
+	}
+	if (found)
+		*ret_name = path + strlen(found->directory) + 1;
+	return found;
+}
+
+static struct fake_device *device_of_store(struct fake_kernel *k, const char *path,
+					   const char *text, size_t n)
+{
+	const char *name;
+	struct fake_device *d = device_of_path(k, path, &name);
+
+	/* sysfs_streq(): one newline at the end does not count */
+	return d ? d : device_by_name(k, text, n && text[n - 1] == '\n' ? n - 1 : n);
+}
+
 int fake_store(struct fake_kernel *k, const char *path, const char *text, size_t n)
 {
 	const char *name = strrchr(path, '/');
-	/* sysfs_streq(): one newline at the end does not count */
-	struct fake_device *d = device_by_name(k, text, n && text[n - 1] == '\n' ? n - 1 : n);
+	struct fake_device *d = device_of_store(k, path, text, n);
 	char driver[64];
 
 	if (str_eq(path, "sys/bus/pci/drivers_probe"))
 		return probe(k, d);
 	if (sscanf(path, DRIVERS "/%63[^/]/unbind", driver) == 1 && str_eq(name, "/unbind"))
 		return unbind(k, driver, d);
-	for (size_t i = 0; i < k->n_devices; i++) {
-		size_t length = strlen(k->devices[i].directory);
-		if (!k->devices[i].gone && str_eq(name, "/driver_override") &&
-		    path + length == name && str_starts(path, k->devices[i].directory))
-			return set_override(k, &k->devices[i], text, n);
+	d = device_of_path(k, path, &name);
+	if (d && str_eq(name, "driver_override"))
+		return set_override(k, d, text, n);
+	int error = d ? set_setting(k, path, name, text, n) : -ENOENT;
+	return error == -ENOENT ? -EACCES : error;
+}
+
+/* ---- writes that do not come back ---- */
+
+void fake_hold(struct fake_kernel *k, const char *function, bool held)
+{
+	struct fake_device *d = device_by_name(k, function, strlen(function));
+
+	if (d)
+		d->held = held;
+}
+
+bool fake_is_stuck(struct fake_kernel *k, const char *path, const char *text, size_t n)
+{
+	const char *name;
+	struct fake_device *d = device_of_store(k, path, text, n);
+
+	/* settings do not take the lock of the device */
+	if (d && device_of_path(k, path, &name) && !str_eq(name, "driver_override"))
+		return false;
+	for (size_t i = 0; d && i < k->n_stuck; i++) {
+		if (k->stuck[i].device == d)
+			return true;
 	}
-	return -EACCES;
+	return false;
+}
+
+int fake_hang(struct fake_kernel *k, const char *path, const char *text, size_t n, const int *fds,
+	      size_t n_fds, pid_t *ret_child)
+{
+	char at[FAKE_PATH_MAX];
+
+	if (k->n_stuck == ARRAY_SIZE(k->stuck))
+		abort();
+	struct fake_stuck *stuck = &k->stuck[k->n_stuck++];
+	*stuck = (struct fake_stuck){ .device = device_of_store(k, path, text, n) };
+	snprintf(stuck->path, sizeof(stuck->path), "%s", path);
+	snprintf(stuck->text, sizeof(stuck->text), "%.*s", (int)n, text);
+	snprintf(stuck->child, sizeof(stuck->child), "%u", ++k->last_pid + 1000);
+	for (size_t i = 0; i < n_fds && i < ARRAY_SIZE(stuck->lock); i++)
+		stuck->lock[stuck->n_locks++] = dup(fds[i]);
+	fake_file(&k->tree, path_of(at, "proc/%s/status", stuck->child),
+		  "Name:\tpassthru\nState:\tD (disk sleep)\n");
+	fake_file(&k->tree, path_of(at, "proc/%s/stack", stuck->child),
+		  "[<0>] vfio_unregister_group_dev+0x0/0x1\n[<0>] unbind_store+0x0/0x1\n");
+	*ret_child = (pid_t)atoi(stuck->child);
+	return -ETIMEDOUT;
+}
+
+void fake_complete(struct fake_kernel *k)
+{
+	char at[FAKE_PATH_MAX];
+
+	for (size_t i = 0; i < k->n_stuck; i++) {
+		struct fake_stuck *stuck = &k->stuck[i];
+
+		for (size_t n = 0; n < stuck->n_locks; n++)
+			close(stuck->lock[n]);
+		fake_remove(&k->tree, path_of(at, "proc/%s", stuck->child));
+		/* nobody hears what it answers */
+		(void)fake_store(k, stuck->path, stuck->text, strlen(stuck->text));
+	}
+	k->n_stuck = 0;
 }

@@ -229,7 +229,7 @@ def bad_roots(bench, temp):
     os.mkfifo(path("pipe"))
     os.symlink("loop", path("loop"))
     expand.Host("pci 0000:00:01.0 id=8086:10d3 class=020000\n").tree().write(path("pipes"))
-    for name in ("uevent", "resource"):
+    for name in ("modalias", "uevent", "resource"):
         file = path("pipes/sys/bus/pci/devices/0000:00:01.0/" + name)
         os.unlink(file)
         os.mkfifo(file)

@@ -2,8 +2,9 @@
 // Opens a device through VFIO as a VMM does, step by step, and says which step the kernel refuses.
 // The order is that of Documentation/driver-api/vfio.rst, "VFIO Usage Example".
 //
-// usage: vfio_open ADDRESS [SECONDS]      keeps it open for so long
-// prints: "opened ADDRESS", or "STEP: NAME OF THE ERROR" with status 1
+// usage: vfio_open ADDRESS [SECONDS [alone]]   keeps it open for so long; alone: the device only,
+// as one who got its descriptor from another process, so that no link in /proc/PID/fd names a node
+// of VFIO prints: "opened ADDRESS", or "STEP: NAME OF THE ERROR" with status 1
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static int group_node(const char *address, char *ret, size_t size)
 	return 0;
 }
 
-static int open_device(int container, int group, const char *address, unsigned seconds)
+static int open_device(int container, int group, const char *address, unsigned seconds, int alone)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
@@ -61,6 +62,10 @@ static int open_device(int container, int group, const char *address, unsigned s
 	int device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, address);
 	if (device < 0)
 		return refused("VFIO_GROUP_GET_DEVICE_FD", name_of_error());
+	if (alone) {
+		close(group);
+		close(container);
+	}
 	printf("opened %s\n", address);
 	fflush(stdout);
 	sleep(seconds);
@@ -72,7 +77,7 @@ int main(int argc, char **argv)
 {
 	char node[PATH_MAX + 16];
 
-	if (argc < 2 || argc > 3)
+	if (argc < 2 || argc > 4)
 		return 2;
 	if (group_node(argv[1], node, sizeof(node)) < 0)
 		return refused("iommu_group", name_of_error());
@@ -82,5 +87,6 @@ int main(int argc, char **argv)
 	int group = open(node, O_RDWR | O_CLOEXEC);
 	if (group < 0)
 		return refused("/dev/vfio/GROUP", name_of_error());
-	return open_device(container, group, argv[1], argc == 3 ? (unsigned)atoi(argv[2]) : 0);
+	return open_device(container, group, argv[1], argc > 2 ? (unsigned)atoi(argv[2]) : 0,
+			   argc > 3);
 }

@@ -42,8 +42,8 @@ typed() {
 before=$(dump)
 step 3 "two displays of the same make; the first one has an audio function and is to go to a guest"
 typed passthru list gpus
-step 4 "the whole card goes to VFIO; its twin, with the same ids, stays"
-typed passthru bind "$device"
+step 4 "the whole card goes to VFIO, with the text console that is on it; its twin, with the same ids, stays"
+typed passthru bind --allow display "$device"
 typed passthru list gpus
 [ "$(drivers "$display" "$audio")" = "vfio-pci vfio-pci" ] || fail "the card is not on vfio-pci"
 step 5 "a guest starts with the card (about 15 s) and says what it sees"

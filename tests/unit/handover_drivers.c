@@ -35,7 +35,7 @@ static void test_vfio_pci_refuses(void **state)
 	refuse_bind(true);
 }
 
-/* The way back ends with another driver: not as before, and that is said. */
+/* Two drivers want it, and the kernel would choose the other one: it goes back to its own. */
 static void test_comes_back_to_another(void **state)
 {
 	static const struct fake_function functions[] = {
@@ -50,6 +50,21 @@ static void test_comes_back_to_another(void **state)
 	fake_driver(m.k, "nouveau", 0x10de1c82);
 	fake_driver(m.k, "vfio-pci", 0)->refuses = true;
 	assert_int_equal(machine_bind(&m, "01:00.0"), -EIO);
+	assert_says(&m, "nothing was changed");
+	assert_int_equal(m.handover.functions[0].state, HANDOVER_RESTORED);
+	assert_as_before(&m);
+
+	fake_driver(m.k, "vfio-pci", 0)->refuses = false;
+	assert_int_equal(machine_bind(&m, "01:00.0"), 0);
+	assert_int_equal(machine_release(&m, "01:00.0"), 0);
+	assert_string_equal(m.handover.functions[0].driver_after, "nvidia");
+	assert_string_equal(m.handover.functions[0].driver_host, "nvidia");
+	assert_as_before(&m);
+
+	/* the one that had it does not want it any more: the other one, and that is said */
+	fake_driver(m.k, "vfio-pci", 0)->refuses = true;
+	fake_driver(m.k, "nvidia", 0)->refuses = true;
+	assert_int_equal(machine_bind(&m, "01:00.0"), -EIO);
 	assert_says(&m, GPU " could not be put back (driver before: nvidia, now: nouveau)");
 	assert_int_equal(m.handover.functions[0].state, HANDOVER_STUCK);
 	assert_string_equal(m.handover.functions[0].driver_after, "nouveau");
@@ -57,7 +72,7 @@ static void test_comes_back_to_another(void **state)
 	assert_string_equal(fake_override_of(m.k, AUDIO), "(null)");
 	assert_string_equal(fake_driver_of(m.k, AUDIO), "snd_hda_intel");
 
-	/* a release leaves the choice to the kernel, so this is no error there */
+	/* a release leaves what a driver of the host has */
 	fake_driver(m.k, "vfio-pci", 0)->refuses = false;
 	assert_int_equal(machine_release(&m, "01:00.0"), 0);
 	assert_false(machine_has_record(&m, GPU));
@@ -109,6 +124,15 @@ static void test_vfio_pci_takes_again(void **state)
 
 /* ---- records that are not what was there before ---- */
 
+static void set_power(struct machine *m, const char *text)
+{
+	char path[FAKE_PATH_MAX], line[16];
+
+	snprintf(path, sizeof(path), "%s/power/control", fake_directory_of(m->k, GPU));
+	snprintf(line, sizeof(line), "%s\n", text);
+	fake_file(&m->k->tree, path, line);
+}
+
 /* A record of an earlier handover that was left behind does not count for what is now. */
 static void test_stale_record(void **state)
 {
@@ -134,7 +158,9 @@ static void test_damaged_record(void **state)
 		"{",
 		"[]",
 		"null",
-		"{\"version\":2,\"driver\":\"x\"}",
+		"{\"version\":3,\"driver\":\"x\"}",
+		"{\"version\":2,\"driver\":\"../x\",\"units\":7,\"settings\":[\"y\"],\"owner\":1}",
+		"{\"version\":2,\"settings\":{\"remove\":\"1\",\"../x\":\"1\"},\"units\":[1,{}]}",
 		"\x80\x81",
 		"{\"version\":1}",
 		"{\"version\":1,\"driver\":7,\"driver_override\":{}}",
@@ -147,9 +173,30 @@ static void test_damaged_record(void **state)
 		assert_int_equal(machine_bind(&m, "01:00.0"), 0);
 		fake_file(&m.k->tree, "run/passthru/" GPU, damaged[i]);
 		assert_int_equal(machine_release(&m, "01:00.0"), 0);
+		/* how it was set nobody knows any more */
+		set_power(&m, "auto");
 		assert_as_before(&m);
 		machine_stop(&m);
 	}
+}
+
+/* What the first version of the program recorded. */
+static void test_version_1(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	machine_start(&m, card, ARRAY_SIZE(card));
+	fake_driver(m.k, "nouveau", 0x10de1c82);
+	assert_int_equal(machine_bind(&m, "01:00.0"), 0);
+	fake_file(&m.k->tree, "run/passthru/" GPU,
+		  "{\"version\":1,\"driver\":\"nouveau\",\"driver_override\":\"nouveau\"}");
+	assert_int_equal(machine_release(&m, "01:00.0"), 0);
+	assert_string_equal(fake_driver_of(m.k, GPU), "nouveau");
+	assert_string_equal(fake_override_of(m.k, GPU), "nouveau");
+	assert_string_equal(fake_driver_of(m.k, AUDIO), "snd_hda_intel");
+	assert_false(machine_has_record(&m, GPU));
+	machine_stop(&m);
 }
 
 int main(void)
@@ -161,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_vfio_pci_takes_again),
 		cmocka_unit_test(test_stale_record),
 		cmocka_unit_test(test_damaged_record),
+		cmocka_unit_test(test_version_1),
 	};
 
 	return cmocka_run_group_tests_name("handover_drivers", tests, NULL, NULL);

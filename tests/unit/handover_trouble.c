@@ -63,6 +63,25 @@ static bool is_stuck(const struct machine *m)
 	return false;
 }
 
+static bool has_lost_setting(struct machine *m)
+{
+	for (size_t i = 0; i < m->handover.n; i++) {
+		const struct handover_function *f = &m->handover.functions[i];
+
+		for (size_t k = 0; k < f->n_settings; k++) {
+			if (!f->settings[k].now)
+				continue;
+			assert_string_equal(f->settings[k].name, "power/control");
+			assert_string_equal(f->settings[k].before, "auto");
+			assert_string_equal(f->settings[k].now, "on");
+			assert_int_not_equal(f->settings[k].error, 0);
+			assert_true(machine_has_record(m, f->function->name));
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool is_all_vfio(struct machine *m)
 {
 	return strcmp(fake_driver_of(m->k, GPU), "vfio-pci") == 0 &&
@@ -72,6 +91,14 @@ static bool is_all_vfio(struct machine *m)
 }
 
 /* ---- failures ---- */
+
+/* What failed did not matter: it is handed over, and goes back as always. */
+static void after_needless(struct machine *m)
+{
+	assert_true(is_all_vfio(m));
+	assert_int_equal(machine_release(m, "01:00.0"), 0);
+	assert_as_before(m);
+}
 
 /* One operation fails, the way back works: everything is as before. */
 static void test_bind_fails_once(void **state)
@@ -88,8 +115,13 @@ static void test_bind_fails_once(void **state)
 				.fail_with = errnos[i / n],
 			};
 			start_at(&m, &starts[s]);
-			assert_int_equal(machine_do(&m, handover_bind, "01:00.0", trouble),
-					 trouble.fail_with);
+			int error = machine_do(&m, handover_bind, "01:00.0", trouble);
+			if (error == 0) { /* an operation that only cleans up */
+				after_needless(&m);
+				machine_stop(&m);
+				continue;
+			}
+			assert_int_equal(error, trouble.fail_with);
 			assert_int_equal(m.e.kind, ERR_FAILED);
 			assert_as_before(&m);
 			for (size_t k = 0; k < m.handover.n; k++) {
@@ -135,7 +167,7 @@ static void test_bind_fails_twice(void **state)
 					&m, handover_bind, "01:00.0",
 					(struct fake_trouble){ .fail_at = { first, second },
 							       .fail_with = -EIO });
-				assert_int_equal(error, -EIO);
+				assert_true(error == 0 || error == -EIO);
 				after_bind_with_failures(&m, error, starts[s].name);
 				machine_stop(&m);
 			}
@@ -156,7 +188,7 @@ static void test_bind_fails_from(void **state)
 			int error = machine_do(
 				&m, handover_bind, "01:00.0",
 				(struct fake_trouble){ .fail_from = from, .fail_with = -EBUSY });
-			assert_int_equal(error, -EBUSY);
+			assert_true(error == 0 || error == -EBUSY);
 			after_bind_with_failures(&m, error, starts[s].name);
 			machine_stop(&m);
 		}
@@ -184,9 +216,9 @@ static void test_release_fails(void **state)
 			/* a record that cannot be removed is no reason to say that it failed */
 			if (error)
 				assert_int_equal(error, -EBUSY);
-			else
+			else if (!has_lost_setting(&m))
 				assert_true(machine_is_as_before(&m));
-			if (error && m.k->changes > 2)
+			if (error && !strstr(m.e.text, "locking"))
 				assert_true(is_stuck(&m));
 			assert_int_equal(machine_release(&m, "01:00.0"), 0);
 			assert_as_before(&m);

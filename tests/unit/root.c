@@ -364,23 +364,23 @@ static void test_lock(void **state)
 	struct fixture *f = *state;
 	int first, second;
 
-	assert_int_equal(root_lock(f->root, "lock", &first), 0);
-	assert_int_equal(root_lock(f->root, "lock", &second), -EWOULDBLOCK);
+	assert_int_equal(root_lock(f->root, "lock", "", &first), 0);
+	assert_int_equal(root_lock(f->root, "lock", "", &second), -EWOULDBLOCK);
 	pid_t child = fork();
 	if (child == 0) {
 		close(first);
-		_exit(root_lock(f->root, "lock", &second) == -EWOULDBLOCK ? 0 : 1);
+		_exit(root_lock(f->root, "lock", "", &second) == -EWOULDBLOCK ? 0 : 1);
 	}
 	int status;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	close(first);
-	assert_int_equal(root_lock(f->root, "lock", &second), 0);
+	assert_int_equal(root_lock(f->root, "lock", "", &second), 0);
 	close(second);
-	assert_int_equal(root_lock(f->root, "no/lock", &second), -ENOENT);
+	assert_int_equal(root_lock(f->root, "no/lock", "", &second), -ENOENT);
 	temporary_file(&f->t, "elsewhere", "");
 	temporary_link(&f->t, "link", "elsewhere");
-	assert_int_equal(root_lock(f->root, "link", &second), -ELOOP);
+	assert_int_equal(root_lock(f->root, "link", "", &second), -ELOOP);
 }
 
 /* openat2() gives EAGAIN on ".." while something is renamed anywhere; nobody may notice. */

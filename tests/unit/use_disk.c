@@ -202,12 +202,76 @@ static void test_gaps(void **state)
 	assert_gap(u, NVME, USE_DISK, -EACCES);
 }
 
+static const char *stop_of(struct uses *u, const char *function, const char *words)
+{
+	const struct device_use *use = uses_find(uses_of(u, function), USE_DISK, words);
+
+	assert_non_null(use);
+	return use->stop ? use->stop : "";
+}
+
+/* Each layer is taken apart by its own command. */
+static void test_stop(void **state)
+{
+	struct uses *u = *state;
+
+	put_nvme(u, "LVM2_member");
+	hold(u, uses_path(u, NVME, NVME_DISK "/nvme0n1p1"), "dm-0", "254:0");
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/name", "vg--data-lv_1\n");
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/uuid", "LVM-x\n");
+	assert_string_equal(stop_of(u, NVME, "a part of dm-0"), "vgchange -an vg-data");
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/uuid", "CRYPT-LUKS2-x\n");
+	assert_string_equal(stop_of(u, NVME, "a part of dm-0"), "cryptsetup close vg--data-lv_1");
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/uuid", "mpath-x\n");
+	assert_string_equal(stop_of(u, NVME, "a part of dm-0"), "dmsetup remove vg--data-lv_1");
+	hold(u, uses_path(u, NVME, NVME_DISK), "md127", "9:127");
+	assert_string_equal(stop_of(u, NVME, "a part of md127"), "mdadm --stop /dev/md127");
+}
+
+/* A process that writes to the disk itself, as a database or QEMU does. */
+static void test_raw(void **state)
+{
+	struct uses *u = *state;
+
+	put_nvme(u, NULL);
+	fake_open(u->k, "812", "qemu-system-x86", "/dev/nvme0n1");
+	fake_file(&u->k->tree, "proc/812/fdinfo/17", "pos:\t0\nflags:\t02140002\nmnt_id:\t27\n");
+	assert_use(u, NVME, USE_DISK, true, "qemu-system-x86 (pid 812) has dev/nvme0n1 open");
+	assert_true(uses_find(&u->found, USE_DISK, "qemu")->held);
+	fake_file(&u->k->tree, "proc/812/fdinfo/17", "pos:\t0\nflags:\t02100000\nmnt_id:\t27\n");
+	assert_use(u, NVME, USE_DISK, false, "has dev/nvme0n1 open for reading");
+	/* what cannot be told counts as writing */
+	fake_remove(&u->k->tree, "proc/812/fdinfo");
+	assert_use(u, NVME, USE_DISK, true, "has dev/nvme0n1 open");
+	assert_no_use(u, SATA, USE_DISK);
+}
+
+/* Units are named where systemd is the init only. */
+static void test_units(void **state)
+{
+	struct uses *u = *state;
+
+	put_nvme(u, "ext4");
+	mount_line(u, "29 1 259:1 / /srv/my\\040data rw - ext4 /dev/nvme0n1p1 rw");
+	assert_null(uses_find(uses_of(u, NVME), USE_DISK, "/srv")->unit);
+	fake_directory(&u->k->tree, "run/systemd/system");
+	assert_string_equal(uses_find(uses_of(u, NVME), USE_DISK, "/srv")->unit,
+			    "srv-my\\x20data.mount");
+	fake_file(&u->k->tree, "proc/swaps",
+		  "Filename\tType\tSize\tUsed\tPriority\n/dev/nvme0n1p1 partition 8 0 -2\n");
+	assert_string_equal(uses_find(uses_of(u, NVME), USE_DISK, "swap")->unit,
+			    "dev-nvme0n1p1.swap");
+	mount_line(u, "29 1 259:1 / / rw - ext4 /dev/nvme0n1p1 rw");
+	assert_null(uses_find(uses_of(u, NVME), USE_DISK, "/ is mounted")->unit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		USES_TEST(nothing), USES_TEST(mounted),   USES_TEST(data), USES_TEST(swap),
 		USES_TEST(holders), USES_TEST(sata),      USES_TEST(loop), USES_TEST(btrfs),
-		USES_TEST(zfs),     USES_TEST(multipath), USES_TEST(gaps),
+		USES_TEST(zfs),     USES_TEST(multipath), USES_TEST(gaps), USES_TEST(stop),
+		USES_TEST(raw),     USES_TEST(units),
 	};
 
 	return cmocka_run_group_tests_name("use_disk", tests, NULL, NULL);

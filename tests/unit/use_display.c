@@ -250,6 +250,78 @@ static void test_gaps(void **state)
 	assert_gap(u, NIC, USE_GUEST, -ENODATA);
 }
 
+/* The last display: what is with VFIO shows nothing, and neither does a 3D controller. */
+static void test_only_display(void **state)
+{
+	struct uses *u = *state;
+
+	put_bar(u);
+	assert_null(uses_find(uses_of(u, GPU), USE_DISPLAY, "display"));
+	fake_driver_unload(u->k, "i915");
+	assert_null(uses_find(uses_of(u, GPU), USE_DISPLAY, "display"));
+	fake_unplug(u->k, IGPU);
+	assert_use(u, GPU, USE_DISPLAY, false, "the only display controller of this host");
+	assert_true(uses_find(&u->found, USE_DISPLAY, "only")->only);
+}
+
+/* Nodes of other kinds, found from the node up to the device. */
+static void test_nodes(void **state)
+{
+	struct uses *u = *state;
+	struct fake_tree *tree = &u->k->tree;
+	char target[1024];
+
+	uses_class(u, "tty", uses_path(u, USB, "/usb1/1-2/1-2:1.0/ttyUSB0/tty/ttyUSB0"));
+	uses_class(u, "input", uses_path(u, USB, "/usb1/1-3/1-3:1.0/input/input5/event5"));
+	fake_directory(tree, uses_path(u, USB2, "/usb3/3-4"));
+	snprintf(target, sizeof(target), "../../../%s", uses_path(u, USB2, "/usb3/3-4"));
+	fake_link(tree, "sys/dev/char/189:260", target);
+	assert_no_use(u, USB, USE_NODE);
+	fake_open(u->k, "600", "openhab", "/dev/ttyUSB0");
+	fake_open(u->k, "601", "Xorg", "/dev/input/event5");
+	fake_open(u->k, "602", "upsd", "/dev/bus/usb/003/005");
+	assert_use(u, USB, USE_NODE, true, "openhab (pid 600) has dev/ttyUSB0 open");
+	assert_use(u, USB, USE_NODE, false, "Xorg (pid 601) has dev/input/event5 open");
+	assert_int_equal(uses_count(u, USB, USE_NODE), 2);
+	assert_use(u, USB2, USE_NODE, true, "upsd (pid 602) has dev/bus/usb/003/005 open");
+	assert_int_equal(uses_count(u, USB2, USE_NODE), 1);
+	assert_no_use(u, GPU, USE_NODE);
+}
+
+/* The unit below slices; what a user or a guest runs is not the system's to stop. */
+static void test_unit_of(void **state)
+{
+	struct uses *u = *state;
+	static const struct {
+		const char *cgroup, *unit;
+	} cases[] = {
+		{ "0::/system.slice/ollama.service\n", "ollama.service" },
+		{ "0::/system.slice/system-x.slice/x@1.service/payload\n", "x@1.service" },
+		{ "12:pids:/\n1:name=systemd:/db.slice/pg.service\n0::/db.slice/pg.service\n",
+		  "pg.service" },
+		{ "0::/system.slice/docker-1234.scope\n", "docker-1234.scope" },
+		{ "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.service\n", NULL },
+		{ "0::/machine.slice/machine-qemu.scope/libvirt\n", NULL },
+		{ "0::/system.slice/systemd-logind.service\n", NULL },
+		{ "0::/system.slice\n", NULL },
+	};
+
+	put_bar(u);
+	uses_class(u, "drm", uses_path(u, GPU, "/drm/renderD129"));
+	fake_open(u->k, "900", "ollama", "/dev/dri/renderD129");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_file(&u->k->tree, "proc/900/cgroup", cases[i].cgroup);
+		const struct device_use *use =
+			uses_find(uses_of(u, GPU), USE_DISPLAY, "renderD129");
+
+		assert_non_null(use);
+		if (cases[i].unit)
+			assert_string_equal(use->unit, cases[i].unit);
+		else
+			assert_null(use->unit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +330,8 @@ int main(void)
 		USES_TEST(boot_display), USES_TEST(processes),
 		USES_TEST(sound),        USES_TEST(keyboards),
 		USES_TEST(guest),        USES_TEST(gaps),
+		USES_TEST(only_display), USES_TEST(nodes),
+		USES_TEST(unit_of),
 	};
 
 	return cmocka_run_group_tests_name("use_display", tests, NULL, NULL);

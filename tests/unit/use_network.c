@@ -184,6 +184,29 @@ static void test_ssh(void **state)
 	assert_use(u, NIC, USE_NETWORK, true, "an SSH connection goes through eth0");
 }
 
+/* A server at another port: the session is known by the socket of the server above us. */
+static void test_session(void **state)
+{
+	struct uses *u = *state;
+	struct fake_tree *tree = &u->k->tree;
+
+	put_interface(u, "eth0");
+	put_routes(u, "eth0\t0005A8C0\t" ZERO8 "\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n");
+	fake_file(tree, "proc/net/tcp",
+		  TCP_HEAD "   0: 0205A8C0:08AE 0905A8C0:D431 01 00000000:00000000 02:00000000 "
+			   "00000000     0        0 777 4 0 20 4 29 10 -1\n");
+	fake_file(tree, "proc/self/stat", "910 (passthru) R 909 910 909 0\n");
+	fake_file(tree, "proc/909/stat", "909 (a ) shell) S 908 909 909 0\n");
+	fake_file(tree, "proc/908/stat", "908 (sshd-session) S 1 908 908 0\n");
+	fake_link(tree, "proc/908/fd/4", "socket:[778]");
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "SSH"));
+	fake_link(tree, "proc/908/fd/5", "socket:[777]");
+	assert_use(u, NIC, USE_NETWORK, true, "an SSH connection goes through eth0");
+	/* a program that has that socket is no server of ours */
+	fake_file(tree, "proc/908/stat", "908 (curl) S 1 908 908 0\n");
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "SSH"));
+}
+
 /* A container has the interface: only the empty folder shows it. */
 static void test_namespace(void **state)
 {
@@ -214,7 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		USES_TEST(nothing),         USES_TEST(default_route), USES_TEST(v6),
 		USES_TEST(bridge_and_bond), USES_TEST(vlan),          USES_TEST(ssh),
-		USES_TEST(namespace),       USES_TEST(gaps),
+		USES_TEST(session),         USES_TEST(namespace),     USES_TEST(gaps),
 	};
 
 	return cmocka_run_group_tests_name("use_network", tests, NULL, NULL);

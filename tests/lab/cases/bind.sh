@@ -13,7 +13,7 @@ one_line "$err" "ids that fit two cards: one line"
 says "$err" "${display#0000:}.*${twin#0000:}" "ids that fit two cards: the line names both"
 is "$(dump)" "$before" "ids that fit two cards: nothing changed"
 
-run passthru bind "$display"
+run passthru bind --allow display "$display"
 is "$status" 0 "bind exits 0"
 is "$(drivers "$display" "$audio")" "vfio-pci vfio-pci" "both functions of the card are on vfio-pci"
 check "/dev/vfio has the group" test -c "/dev/vfio/$(group "$display")"
@@ -23,7 +23,7 @@ run passthru --json list pci
 is "$(jq -r --arg address "$audio" '.pci[] | select(.address == $address).driver' "$out")" vfio-pci "list shows the new driver"
 
 bound=$(dump)
-run passthru bind "$display"
+run passthru bind --allow display "$display"
 is "$status" 0 "bind again exits 0"
 is "$(dump)" "$bound" "bind again changes nothing"
 
@@ -36,7 +36,7 @@ run passthru release "$display"
 is "$(dump)" "$before" "release again changes nothing"
 
 # The other function, a short address, several devices in one call, ids that fit one card.
-run passthru bind "${audio#0000:}"
+run passthru bind --allow display "${audio#0000:}"
 is "$status $(drivers "$display" "$audio")" "0 vfio-pci vfio-pci" "bind by the short address of function 1 takes the card"
 run passthru bind "$nvme" 8086:10d3
 is "$status $(drivers "$nvme" "$nic")" "0 vfio-pci vfio-pci" "bind of two cards, one by its ids"

@@ -31,7 +31,7 @@ tells firmware-framebuffer "$display" "proc/iomem: .*vesafb" "firmware-framebuff
 tells boot-display "$display" "only display" "boot-display says that it is the only one"
 is "$(said display-in-use "$audio" verdict)" none "the audio function is no display"
 
-run passthru bind "$display"
+run passthru bind --allow display "$display"
 is "$status $(drivers "$display" "$audio")" "0 vfio-pci vfio-pci" "bind hands it over"
 is "$(shown)" 0 "and the picture is gone, as firmware-framebuffer said"
 is "$(vfio_open "$display")" "opened $display" "it opens through VFIO"

@@ -21,7 +21,7 @@ else
 	tells interrupt-remapping host "tables/DMAR.*INTR_REMAP" "no interrupt remapping: the firmware's flag is the evidence"
 fi
 
-run passthru bind "$display"
+run passthru bind --allow display "$display"
 if [ -d /sys/class/iommu ] && [ -n "$(ls /sys/class/iommu)" ]; then
 	is "$(vfio_open "$display")" "VFIO_SET_IOMMU: EPERM" "VFIO refuses the device"
 	run passthru release "$display"

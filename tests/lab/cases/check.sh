@@ -25,7 +25,7 @@ judge "$display"
 is "$(verdicts "$display" group-viability group-isolation) $(verdicts "$audio" group-viability group-isolation)" \
 	"pass pass pass pass" "the pair: nothing else is in its group"
 tells driver-binding "$display" "$(driver "$display")" "the pair: check names the driver that holds the display"
-run passthru bind "$display"
+run passthru bind --allow display "$display"
 is "$(vfio_open "$display") $(vfio_open "$audio")" "opened $display opened $audio" "the pair opens through VFIO"
 judge "$display"
 is "$status" 0 "the pair on vfio-pci is ready"

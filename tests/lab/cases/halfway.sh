@@ -3,10 +3,10 @@
 #
 # First a read-only file is mounted over a file that the program must write.  Then the card's second function is
 # pulled out while the program is at work: strace holds one write back until that has happened.  At last
-# the program is killed at such a write, and release puts back what it left.
+# the program, and then its child alone, is killed at such a write, and what it left is put right.
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/../pci.sh"
-plan 43
+plan 48
 
 before=$(dump)
 native=$(drivers "$display" "$audio")
@@ -18,7 +18,7 @@ unwritable() {
 	cat "$2" >"$work/file" 2>/dev/null || true
 	mount --bind "$work/file" "$2"
 	mount -o remount,ro,bind "$2"
-	run passthru bind "$display"
+	run passthru bind --allow display "$display"
 	umount "$2"
 	is "$status" 3 "$1 cannot be written: exit 3"
 	one_line "$err" "$1 cannot be written: one line on standard error"
@@ -31,8 +31,8 @@ unwritable() {
 # under strace
 held_back() {
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$work/trace" -P "$2" -e trace=write,pwrite64 -e "inject=write,pwrite64:$1" \
-		passthru bind "$display" >"$out" 2>"$err" </dev/null &
-	command="passthru bind $display"
+		passthru bind --allow display "$display" >"$out" 2>"$err" </dev/null &
+	command="passthru bind --allow display $display"
 }
 
 claimed() {
@@ -60,7 +60,7 @@ vanish() {
 	echo 1 >"$pci/rescan"
 	wait_for 5 test -e "$real/driver" || true
 	is "$(drivers "$display" "$audio")" "$native" "$1: a rescan brings the second one back"
-	run passthru bind "$display"
+	run passthru bind --allow display "$display"
 	is "$status $(drivers "$display" "$audio")" "0 vfio-pci vfio-pci" "$1: a bind after that works"
 	run passthru release "$display"
 	is "$status" 0 "$1: so does the release"
@@ -74,14 +74,32 @@ vanish "gone before its override is written" "$real/driver_override" 1 claimed
 vanish "gone before it is taken from its driver" "$unbind" 1 handed_over
 vanish "gone before it is probed again" "$pci/drivers_probe" 2 handed_over
 
-held_back signal=KILL:when=1 "$unbind"
+# The program, not the child that writes for it: the one whose parent is strace.
+program() {
+	for pid in $(pidof passthru); do
+		parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+		[ "$(cat "/proc/$parent/comm")" != strace ] || echo "$pid"
+	done
+}
+
+held_back delay_enter=3000000:when=1 "$unbind"
+check "killed in the middle: the first function is under way" wait_for 10 handed_over
+kill -9 "$(program)"
 status=0
 wait $! 2>/dev/null || status=$?
 check "killed in the middle: it was" test "$status" -ne 0
-is "$(drivers "$display" "$audio")" "vfio-pci ${native##* }" "killed in the middle: half of the card is handed over"
-run passthru bind "$display"
+is "$(driver "$display")" vfio-pci "killed in the middle: half of the card is handed over"
+run passthru bind --allow display "$display"
 is "$status $(drivers "$display" "$audio")" "0 vfio-pci vfio-pci" "killed in the middle: a second bind completes it"
 run passthru release "$display"
 is "$status" 0 "killed in the middle: release exits 0"
 is "$(drivers "$display" "$audio")" "$native" "killed in the middle: both functions are on their drivers"
 is "$(dump)" "$before" "killed in the middle: everything is as before"
+
+held_back signal=KILL:when=1 "$unbind"
+status=0
+wait $! 2>/dev/null || status=$?
+is "$status" 3 "the child killed: exit 3"
+one_line "$err" "the child killed: one line on standard error"
+is "$(drivers "$display" "$audio")" "$native" "the child killed: both functions are on their drivers"
+is "$(dump)" "$before" "the child killed: everything is as before"

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// Reads and writes by a child, on real files: a FIFO that nobody reads stands for a write that the
+// kernel does not come back from, for as long as the test likes.
+
+#include "base/root.h"
+#include "tests/unit/temporary.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define LIMIT_MS 100
+#define PATIENCE_MS 20000
+
+struct fixture {
+	struct temporary t;
+	struct root *root;
+	struct arena arena;
+};
+
+static int start(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){ 0 };
+	assert_int_equal(temporary_make(&f.t), 0);
+	temporary_file(&f.t, "folder/file", "before");
+	temporary_file(&f.t, "locks/kept", "");
+	assert_int_equal(mkfifo(temporary_path(&f.t, "fifo"), 0600), 0);
+	assert_int_equal(root_open(f.t.path, &f.root, NULL), 0);
+	*state = &f;
+	return 0;
+}
+
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+
+	root_close(f->root);
+	arena_free(&f->arena);
+	return temporary_remove(&f->t);
+}
+
+static void pause_ms(unsigned ms)
+{
+	const struct timespec time = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+/* Until @pid is no more; it is a child of this process. */
+static void assert_ends(pid_t pid)
+{
+	int status;
+
+	for (unsigned ms = 0; ms < PATIENCE_MS; ms += 10) {
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			assert_true(WIFEXITED(status));
+			return;
+		}
+		pause_ms(10);
+	}
+	fail_msg("the child has not ended");
+}
+
+/* Lets a write to the FIFO go on; what it wrote. */
+static const char *let_go(struct fixture *f)
+{
+	static char text[64];
+	int fd = open(temporary_path(&f->t, "fifo"), O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	close(fd);
+	return text;
+}
+
+static void test_write(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes data;
+	pid_t child = 0, same = 0;
+
+	assert_int_equal(root_write_watched(f->root, "folder/file", "AFTER", 10000, &child), 0);
+	assert_int_not_equal(child, 0);
+	assert_int_not_equal(child, getpid());
+	assert_int_equal(root_read(f->root, &f->arena, "folder/file", &data), 0);
+	assert_string_equal(data.data, "AFTERe"); /* one write, nothing else */
+	assert_int_equal(root_read_watched(f->root, &f->arena, "folder/file", 10000, &data, &same),
+			 0);
+	assert_int_equal(data.n, 6);
+	assert_string_equal(data.data, "AFTERe");
+	assert_int_equal(child, same);
+}
+
+static void test_errors(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes data;
+	pid_t child;
+	char *longest = calloc(1, 8193);
+
+	assert_non_null(longest);
+	memset(longest, 'x', 8192);
+	assert_int_equal(root_write_watched(f->root, "none", "x", 10000, &child), -ENOENT);
+	assert_int_equal(root_write_watched(f->root, "folder", "x", 10000, &child), -EISDIR);
+	assert_int_equal(root_write_watched(f->root, longest, "x", 10000, &child), -ENAMETOOLONG);
+	assert_int_equal(root_write_watched(f->root, "folder/file", longest, 10000, &child),
+			 -EFBIG);
+	assert_int_equal(root_read_watched(f->root, &f->arena, "none", 10000, &data, &child),
+			 -ENOENT);
+	assert_int_equal(root_write_watched(f->root, "folder/file", "x", 10000, &child), 0);
+	free(longest);
+}
+
+/* It does not come back: said in time, another child does the rest, and the first goes by itself.
+ */
+static void test_hangs(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec before, after;
+	pid_t child, other;
+
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	assert_int_equal(root_write_watched(f->root, "fifo", "late", LIMIT_MS, &child), -ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	long ms =
+		(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+	assert_true(ms >= LIMIT_MS - 1);
+	assert_true(ms < PATIENCE_MS);
+	assert_int_equal(kill(child, 0), 0);
+
+	assert_int_equal(root_write_watched(f->root, "folder/file", "x", 10000, &other), 0);
+	assert_int_not_equal(child, other);
+	assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+	assert_string_equal(let_go(f), "late");
+	assert_ends(child);
+}
+
+/* A child that somebody ended is an error, and the next call has a new one. */
+static void test_ended(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child, other;
+
+	assert_int_equal(root_write_watched(f->root, "folder/file", "x", 10000, &child), 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	siginfo_t info;
+	assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	int error = root_write_watched(f->root, "folder/file", "y", 10000, &other);
+	assert_true(error == -ECHILD || error == -EPIPE || error == -ECONNRESET);
+	assert_int_equal(root_write_watched(f->root, "folder/file", "z", 10000, &other), 0);
+	assert_int_not_equal(child, other);
+}
+
+static bool is_free(struct fixture *f, const char *path)
+{
+	int fd;
+	int error = root_lock(f->root, path, "", &fd);
+
+	if (error < 0) {
+		assert_int_equal(error, -EWOULDBLOCK);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+/* What is locked stays locked with the child that is stuck, but for what is unlocked explicitly. */
+static void test_locks(void **state)
+{
+	struct fixture *f = *state;
+	int stuck, other;
+	pid_t child;
+
+	assert_int_equal(root_lock(f->root, "locks/stuck", "who", &stuck), 0);
+	assert_int_equal(root_lock(f->root, "locks/other", "who", &other), 0);
+	/* somebody who is about to lock it */
+	int early = open(temporary_path(&f->t, "locks/other"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(root_write_watched(f->root, "fifo", "x", LIMIT_MS, &child), -ETIMEDOUT);
+	close(stuck);
+	root_unlock(f->root, "locks/other", other);
+	assert_int_equal(flock(early, LOCK_EX | LOCK_NB), 0);
+	close(early);
+	assert_int_not_equal(access(temporary_path(&f->t, "locks/other"), F_OK), 0);
+	assert_true(is_free(f, "locks/other"));
+	assert_false(is_free(f, "locks/stuck"));
+	(void)let_go(f);
+	assert_ends(child);
+	assert_true(is_free(f, "locks/stuck"));
+}
+
+/* The file that was locked was removed meanwhile: the lock is for the one that is there now. */
+static void test_lock_of_removed(void **state)
+{
+	struct fixture *f = *state;
+	int first, second;
+	struct bytes data;
+
+	assert_int_equal(root_lock(f->root, "locks/one", "a longer text", &first), 0);
+	root_unlock(f->root, "locks/one", first);
+	assert_int_equal(root_lock(f->root, "locks/one", "short", &second), 0);
+	assert_int_equal(root_read(f->root, &f->arena, "locks/one", &data), 0);
+	assert_string_equal(data.data, "short");
+	assert_int_equal(root_lock(f->root, "locks/one", "x", &first), -EWOULDBLOCK);
+	root_unlock(f->root, "locks/one", second);
+}
+
+/* A pipeline ends with the program, though its child is stuck. */
+static void test_lets_go_of_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	int fds[2], status;
+
+	assert_int_equal(pipe(fds), 0); /* without FD_CLOEXEC: as if inherited */
+	pid_t program = fork();
+	if (program == 0) {
+		pid_t child;
+		dup2(fds[1], STDOUT_FILENO);
+		int error = root_write_watched(f->root, "fifo", "x", LIMIT_MS, &child);
+		_exit(error == -ETIMEDOUT ? 0 : 1);
+	}
+	assert_true(program > 0);
+	close(fds[1]);
+	struct pollfd end = { .fd = fds[0], .events = POLLIN };
+	assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
+	assert_true(end.revents & POLLHUP);
+	close(fds[0]);
+	assert_int_equal(waitpid(program, &status, 0), program);
+	assert_int_equal(status, 0);
+	assert_string_equal(let_go(f), "x"); /* the child was still there */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(write),
+		TEST(errors),
+		TEST(hangs),
+		TEST(ended),
+		TEST(locks),
+		TEST(lock_of_removed),
+		TEST(lets_go_of_descriptors),
+	};
+
+	return cmocka_run_group_tests_name("root_watched", tests, NULL, NULL);
+}
