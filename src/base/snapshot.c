@@ -107,12 +107,10 @@ static bool is_recorded_fd(struct snapshot *s, struct arena *a, const char *dire
 	return root_link(s->inner, a, path, &target) == 0 && !is_private(target);
 }
 
-static int record_read(struct root *r, struct arena *a, const char *path, size_t max_bytes,
-		       struct bytes *ret)
+static int record_read_result(struct snapshot *s, const char *path, int error,
+			      const struct bytes *ret)
 {
-	struct snapshot *s = (struct snapshot *)r;
 	struct snapshot_entry *entry = snapshot_entry(s, path);
-	int error = root_read_max(s->inner, a, path, max_bytes, ret);
 
 	if (error < 0) {
 		entry->error = error;
@@ -122,6 +120,23 @@ static int record_read(struct root *r, struct arena *a, const char *path, size_t
 	entry->file.data = arena_memdup(&s->arena, ret->data, ret->n);
 	entry->file.n = ret->n;
 	return 0;
+}
+
+static int record_read(struct root *r, struct arena *a, const char *path, size_t max_bytes,
+		       struct bytes *ret)
+{
+	struct snapshot *s = (struct snapshot *)r;
+
+	return record_read_result(s, path, root_read_max(s->inner, a, path, max_bytes, ret), ret);
+}
+
+static int record_read_watched(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
+			       struct bytes *ret, pid_t *ret_child)
+{
+	struct snapshot *s = (struct snapshot *)r;
+	int error = root_read_watched(s->inner, a, path, limit_ms, ret, ret_child);
+
+	return record_read_result(s, path, error, ret);
 }
 
 static int record_link(struct root *r, struct arena *a, const char *path, const char **ret_target)
@@ -166,6 +181,7 @@ static int record_list(struct root *r, struct arena *a, const char *path, struct
 
 static const struct root_ops record_ops = {
 	.read = record_read,
+	.read_watched = record_read_watched,
 	.link = record_link,
 	.list = record_list,
 	.close = snapshot_close,

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "base/root.h"
+#include "change/step.h"
 
 #include <stdbool.h>
 

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// Taking a change back: one that failed, one that was killed, one that is undone.
+//
+// What has to be done is decided by what is there, never by what was recorded as done, so the same
+// can be begun again after any kill. Everything is looked at before anything is touched. Then in
+// reverse order: what uses a file goes before the file. Generated files that somebody made anew
+// since (a kernel was installed) are made anew once more, at last, when all that they are made from
+// is back: the copy of before would name kernels that are gone.
+
+#include "base/text.h"
+#include "change/engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TRACED_MAX ((size_t)16 * 1024 * 1024)
+
+/*
+ * Whether a generated file can be the work of a command of ours that was killed: from this boot, or
+ * an earlier one than now, and not later than such a command may run.
+ */
+static bool is_ours(const struct change *change, const struct root_node *node)
+{
+	int64_t began_s = journal_boot_began_s(change->host);
+	const char *boot = journal_boot(change->host);
+
+	if (change->command_s == 0)
+		return false;
+	if (node->kind == ROOT_ABSENT)
+		return true;
+	if (node->ctime.tv_sec > change->command_s + CHANGE_COMMAND_LIMIT_S + 60)
+		return false;
+	return str_eq(boot, change->boot) || began_s == 0 || node->ctime.tv_sec < began_s;
+}
+
+static bool is_as_left(const struct change *change, const struct entry *entry,
+		       const struct entry_state *now, bool own)
+{
+	if (change->state == CHANGE_APPLYING && own)
+		return true;
+	if (change->state == CHANGE_APPLYING && entry->generated && is_ours(change, &now->node))
+		return true;
+	return entry->after_known && entry_is(now, &entry->after);
+}
+
+static enum way decide(const struct change *change, const struct entry *entry,
+		       const struct entry_state *now, bool own, bool keep_changed)
+{
+	if (entry_is(now, &entry->before))
+		return root_node_same(&now->node, &entry->before.node) ? WAY_NONE : WAY_RESTORE;
+	if (is_as_left(change, entry, now, own))
+		return WAY_RESTORE;
+	if (entry->regenerate && root_is_live(change->host->root))
+		return WAY_REGENERATE;
+	return keep_changed || entry->kept ? WAY_KEEP : WAY_REFUSE;
+}
+
+static int check_mounted(const struct change *change, const struct entry *entry, struct err *e)
+{
+	bool mounted;
+	int error = entry->mounted ? entry_is_mounted(change->host, entry->path, &mounted, e) : 0;
+
+	if (error < 0 || !entry->mounted || mounted)
+		return error;
+	return err_refuse(e, "the file system that %s lies on is not mounted: mount it first",
+			  entry->path);
+}
+
+int back_decide(const struct change *change, bool own, bool keep_changed, struct way_back *ret,
+		struct err *e)
+{
+	struct arena *a = &change->host->arena;
+
+	ret->ways = arena_array(a, change->n, sizeof(*ret->ways));
+	ret->now = arena_array(a, change->n, sizeof(*ret->now));
+	for (size_t i = 0; i < change->n; i++) {
+		const struct entry *entry = &change->entries[i];
+		int error = check_mounted(change, entry, e);
+
+		if (error == 0 && !entry->directory)
+			error = entry_look(change, entry, &ret->now[i], e);
+		if (error < 0)
+			return error;
+		if (!entry->directory)
+			ret->ways[i] = decide(change, entry, &ret->now[i], own, keep_changed);
+	}
+	return 0;
+}
+
+int back_check(const struct change *change, const struct way_back *way, struct err *e)
+{
+	for (size_t i = 0; i < change->n; i++) {
+		const struct entry *entry = &change->entries[i];
+		int error = 0;
+
+		if (way->ways[i] == WAY_REFUSE)
+			return err_refuse(
+				e, "%s %s since change %u: put it right, or keep it as it is",
+				entry->path,
+				way->now[i].node.kind == ROOT_ABSENT ? "was removed"
+								     : "was changed",
+				change->number);
+		if (way->ways[i] == WAY_RESTORE && !entry_is(&way->now[i], &entry->before))
+			error = entry_check(change, entry, e);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- doing it ---- */
+
+static int remove_directory(const struct change *change, const struct entry *entry, struct err *e)
+{
+	int error = root_remove_directory(change->host->root, entry->path);
+
+	/* somebody else has come to use it */
+	if (error == -ENOTEMPTY || error == -EEXIST || error == -ENOTDIR || error == -EBUSY)
+		return 0;
+	return error < 0 ? err_io(e, error, "removing %s", entry->path) : 0;
+}
+
+/* What was being made beside a file when we were killed. */
+static int remove_temporary(const struct change *change, const struct entry *entry, struct err *e)
+{
+	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
+	const char *path = arena_printf(&change->host->arena, "%.*s%s", (int)n, entry->path,
+					entry_temporary(change, entry));
+	int error = root_unlink(change->host->root, path);
+
+	return error < 0 ? err_io(e, error, "removing %s", path) : 0;
+}
+
+static bool same_words(const char *const *a, const char *const *b)
+{
+	for (; *a && *b; a++, b++) {
+		if (!str_eq(*a, *b))
+			return false;
+	}
+	return *a == *b;
+}
+
+static bool was_run(const struct change *change, const struct way_back *way, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (way->ways[i] == WAY_REGENERATE &&
+		    same_words(change->entries[i].regenerate, change->entries[n].regenerate))
+			return true;
+	}
+	return false;
+}
+
+static int check_trace(const struct change *change, const struct entry *entry, struct err *e)
+{
+	struct bytes data;
+	int error = root_read_max(change->host->root, &change->host->arena, entry->path, TRACED_MAX,
+				  &data);
+
+	if (error == -ENOENT)
+		return 0;
+	if (error < 0)
+		return err_io(e, error, "reading %s", entry->path);
+	if (!memmem(data.data, data.n, entry->trace, strlen(entry->trace)))
+		return 0;
+	return err_fail(e, -EIO, "%s was made anew by %s, and still holds '%s'", entry->path,
+			entry->regenerate[0], entry->trace);
+}
+
+static int regenerate(const struct change *change, const struct way_back *way,
+		      const struct change_undo_how *how, int lock_fd, struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < change->n; i++) {
+		if (way->ways[i] == WAY_REGENERATE && !was_run(change, way, i))
+			error = generator_run(change->entries[i].regenerate, lock_fd, e);
+	}
+	for (size_t i = 0; error == 0 && i < change->n; i++) {
+		const struct entry *entry = &change->entries[i];
+
+		if (way->ways[i] != WAY_REGENERATE)
+			continue;
+		if (entry->trace)
+			error = check_trace(change, entry, e);
+		if (error == 0 && how && how->proof)
+			error = how->proof(change->host, entry->path, e);
+	}
+	return error;
+}
+
+int back_go(const struct change *change, const struct way_back *way,
+	    const struct change_undo_how *how, int lock_fd, struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = change->n; error == 0 && i-- > 0;) {
+		const struct entry *entry = &change->entries[i];
+
+		if (entry->directory) {
+			error = remove_directory(change, entry, e);
+			continue;
+		}
+		error = remove_temporary(change, entry, e);
+		if (error == 0 && way->ways[i] == WAY_RESTORE)
+			error = entry_restore(change, entry, &way->now[i], e);
+	}
+	return error < 0 ? error : regenerate(change, way, how, lock_fd, e);
+}

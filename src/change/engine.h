@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the transaction engine share: a change, and each file that it touches.
+ *
+ * Of a path only two states count, whatever number of steps touch it: what was there before the
+ * first, and what is there behind the last. So everything is saved before anything is done, and
+ * whether a step was done never has to be recorded: it is seen.
+ */
+#pragma once
+
+#include "base/root_tree.h"
+#include "change/step.h"
+
+#include <jansson.h>
+
+#define CHANGE_HOME "var/lib/passthru"
+#define CHANGE_DIRECTORY CHANGE_HOME "/changes"
+/* Of a text that was left, a copy is kept up to this size, so that differences can be shown. */
+#define CHANGE_TEXT_MAX ((size_t)256 * 1024)
+
+struct entry_state {
+	struct root_node node;
+	char sum[SHA256_TEXT]; /* of a file */
+};
+
+enum entry_saved {
+	SAVED_NONE, /* nothing was there, or a link */
+	SAVED_NAME, /* the file itself has a second name */
+	SAVED_COPY,
+};
+
+/* A file, or a directory made for one. */
+struct entry {
+	const char *path; /* without links */
+	bool directory;
+	bool mounted;   /* on another file system than the root */
+	bool generated; /* a command writes it */
+	bool text;      /* what was left is kept */
+	bool kept;      /* undo leaves it as somebody else has made it */
+	struct entry_state before, after;
+	bool after_known;
+	enum entry_saved saved;
+	const char *const *regenerate;
+	const char *trace;
+};
+
+struct change {
+	struct host *host;
+	unsigned number;
+	const char *directory; /* where it is kept */
+	enum change_state state;
+	const char *title;
+	int64_t time_s;    /* of its beginning */
+	int64_t command_s; /* when its last command began; 0: none has */
+	const char *boot;  /* the kernel's name for the boot it was made in; "" when not known */
+	struct names whys;
+	struct entry *entries; /* in the order of the last step that touches them */
+	size_t n, room;
+};
+
+/* ---- journal.c ---- */
+
+const char *journal_directory(struct host *host, unsigned number);
+MUST_CHECK int journal_save(const struct change *change, struct err *e);
+/* -EBADMSG with a sentence when it is none, or not ours. */
+MUST_CHECK int journal_load(struct host *host, unsigned number, struct change *ret, struct err *e);
+/* A path as a step may name one: relative, plain, not where changes are kept. */
+bool journal_path_valid(const char *path);
+
+/* ---- journal_state.c: one state of a file as JSON ---- */
+
+json_t *journal_state_to_json(const struct entry_state *state);
+MUST_CHECK int journal_state_from_json(struct arena *a, const json_t *object,
+				       struct entry_state *ret);
+
+/* ---- tree.c: one entry ---- */
+
+/* Its number in the change's directory. */
+const char *entry_copy(const struct change *change, const struct entry *entry, const char *suffix);
+/* What is there now; the sum of a file only where it could equal one of the recorded. */
+MUST_CHECK int entry_look(const struct change *change, const struct entry *entry,
+			  struct entry_state *ret, struct err *e);
+bool entry_is(const struct entry_state *a, const struct entry_state *b);
+/* Reads what is there and keeps it. */
+MUST_CHECK int entry_save(const struct change *change, struct entry *entry, struct err *e);
+/* Reads what a command left, and keeps it where it is a text. */
+MUST_CHECK int entry_left(const struct change *change, struct entry *entry, struct err *e);
+/* Keeps a text for differences to be shown. */
+MUST_CHECK int entry_keep_text(const struct change *change, struct entry *entry, struct bytes text,
+			       struct err *e);
+/* Whether what was kept is whole. */
+MUST_CHECK int entry_check(const struct change *change, const struct entry *entry, struct err *e);
+/* Puts back what was there before. @now: as entry_look() says. */
+MUST_CHECK int entry_restore(const struct change *change, const struct entry *entry,
+			     const struct entry_state *now, struct err *e);
+/* The name under which a new file is made beside it. */
+const char *entry_temporary(const struct change *change, const struct entry *entry);
+/* Whether the path is on another file system than the root. */
+MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err *e);
+
+/* ---- back.c: taking a change back ---- */
+
+enum way {
+	WAY_NONE,       /* it is as before */
+	WAY_RESTORE,    /* from what was kept */
+	WAY_REGENERATE, /* by its command */
+	WAY_KEEP,       /* as somebody else left it */
+	WAY_REFUSE,
+};
+
+struct way_back {
+	enum way *ways;
+	struct entry_state *now; /* each by entry */
+};
+
+/*
+ * What has to be done with each entry. @own: this process has applied it, so that nobody else can
+ * have changed anything. Changes nothing.
+ */
+MUST_CHECK int back_decide(const struct change *change, bool own, bool keep_changed,
+			   struct way_back *ret, struct err *e);
+/* A refusal when there is an entry that cannot go back, or what it needs is not whole. */
+MUST_CHECK int back_check(const struct change *change, const struct way_back *way, struct err *e);
+MUST_CHECK int back_go(const struct change *change, const struct way_back *way,
+		       const struct change_undo_how *how, int lock_fd, struct err *e);
+
+/* ---- store.c: the folder of all changes ---- */
+
+/* The numbers that are used, sorted. */
+MUST_CHECK int store_numbers(struct host *host, unsigned **ret, size_t *ret_n, struct err *e);
+MUST_CHECK int store_make(struct host *host, struct err *e);
+/* A change that was never begun, or is to be no more: all files of its folder, and itself. */
+MUST_CHECK int store_drop(struct change *change, struct err *e);
+/* What is left of those that were to be no more. */
+MUST_CHECK int store_sweep(struct host *host, struct err *e);
+/* Copies are of no use any more. */
+MUST_CHECK int store_empty(const struct change *change, struct err *e);
+
+/* ---- generator.c ---- */
+
+/*
+ * Runs it in a process group of its own, so that no key of the terminal ends it, and with the lock,
+ * so that nobody begins while it is still at work when we are not. -EIO: it failed.
+ */
+MUST_CHECK int generator_run(const char *const *argv, int lock_fd, struct err *e);
+/* Whether somebody wants us to end. */
+bool generator_interrupted(void);
+void generator_hold_signals(sigset_t *ret_before);
+
+/* ---- time ---- */
+
+int64_t journal_now_s(void);
+const char *journal_boot(struct host *host);
+/* When this boot began, since 1970; 0 when that is not known. */
+int64_t journal_boot_began_s(struct host *host);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes to a host that are applied whole or not at all, and taken back byte for byte.
+ *
+ * A plan is a list of steps. All that they will touch is saved first, under
+ * var/lib/passthru/changes/<N>; then each is done and looked at. When one fails, or the program is
+ * told to end (SIGINT, SIGTERM, SIGHUP), everything is put back. When it is killed, the next
+ * change_open() puts it back: whoever changes a host calls that first, and makes its plan after it.
+ *
+ *	struct change_session session;
+ *	r = change_open(host, NULL, &session, e);
+ *	... plan ...
+ *	r = change_apply(&session, &plan, "reserve 0000:41:00.0", &number, e);
+ *	change_close(&session);
+ */
+#pragma once
+
+#include "host/host.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* How long one command may take; then it is killed and everything is taken back. */
+#define CHANGE_COMMAND_LIMIT_S 3600
+
+enum step_kind {
+	STEP_FILE,
+	STEP_COMMAND,
+};
+
+struct step {
+	enum step_kind kind;
+	const char *why; /* one sentence, for the plan and the history */
+
+	/*
+	 * STEP_FILE: @path is to hold @content, or to be no more. A link is written through to its
+	 * target inside the root, and removed itself. A file that is there keeps owner, mode and
+	 * attributes; a new one has @mode (0: 0644), and directories for it are made.
+	 */
+	const char *path;
+	struct bytes content;
+	bool absent;
+	mode_t mode;
+
+	/*
+	 * STEP_COMMAND: an argument vector, the program looked up in PATH. @writes are all files
+	 * that it may create, write or remove, by their exact paths, those too that it makes on its
+	 * way (grub.cfg.new): when it fails they are left. Of a link, its target is saved too. NULL
+	 * for none.
+	 */
+	const char *const *argv;
+	const char *const *writes;
+	/*
+	 * The command that makes the same files anew once our files are gone; undo runs it for
+	 * those that are not what the step left any more (a kernel was installed since). NULL:
+	 * undo refuses then.
+	 */
+	const char *const *regenerate;
+	/* a text that these files have through us only: whether it is gone is looked at after that;
+	 * NULL: nothing is */
+	const char *trace;
+	/*
+	 * Whether the effect is there: 0, or a negative errno and what is missing. Called before,
+	 * to see whether there is something to do, and after. NULL: the command belongs to the
+	 * steps before it, and is run when one of them had something to do.
+	 */
+	int (*proof)(struct host *host, const struct step *step, struct err *e);
+	const void *data; /* for @proof */
+};
+
+enum note_kind {
+	NOTE_NEXT_BOOT, /* what happens when the host starts */
+	NOTE_LOSS,      /* what it loses */
+};
+
+struct note {
+	enum note_kind kind;
+	const char *text;
+};
+
+struct plan {
+	struct step *steps;
+	size_t n_steps;
+	struct note *notes;
+	size_t n_notes;
+};
+
+enum change_state {
+	CHANGE_APPLYING, /* was killed, will be taken back */
+	CHANGE_APPLIED,
+	CHANGE_CONFIRMED, /* applied, and a boot has shown that it works */
+	CHANGE_UNDOING,   /* was killed, will be completed */
+	CHANGE_UNDONE,
+	CHANGE_DAMAGED, /* its journal cannot be read */
+};
+
+/* One change, for history. */
+struct change_info {
+	unsigned number;
+	enum change_state state;
+	const char *title;
+	int64_t time_s;      /* of its beginning, since 1970 */
+	struct names whys;   /* of its steps */
+	struct names paths;  /* what it touched */
+	const char *problem; /* of a damaged one: a sentence */
+};
+
+struct change_list {
+	struct change_info *changes; /* by number */
+	size_t n;
+};
+
+/* A file that is not what the change left. */
+struct change_difference {
+	const char *path;
+	const char *what; /* "was changed since", ... */
+	const char *diff; /* the lines that differ, unified; NULL where there are none to show */
+	bool regenerated; /* undo makes it anew instead of refusing */
+};
+
+struct change_differences {
+	struct change_difference *list;
+	size_t n;
+};
+
+struct change_session {
+	struct host *host;
+	int lock_fd;
+	sigset_t signals; /* those that were blocked before */
+	/* what was found half done and put right, sentences; for the answer */
+	struct names recovered;
+};
+
+struct change_undo_how {
+	/* files that are not what the change left stay as they are, instead of a refusal */
+	bool keep_changed;
+	/* after @path was made anew by a step's regenerate: whether our effect is gone; may be NULL
+	 */
+	int (*proof)(struct host *host, const char *path, struct err *e);
+};
+
+/*
+ * Takes the one lock, holds signals back, and puts right what a killed process left, as @how, which
+ * may be NULL, says. Refused while another process, or a command that a killed one started, is at
+ * work.
+ */
+MUST_CHECK int change_open(struct host *host, const struct change_undo_how *how,
+			   struct change_session *ret, struct err *e);
+/* Also after change_open() failed. Signals held back are delivered now. */
+void change_close(struct change_session *session);
+
+/*
+ * The steps of @plan that have something to do, in @ret->steps, with its notes. Reads only. A
+ * command without proof counts when a step before it does.
+ */
+MUST_CHECK int change_needed(struct host *host, const struct plan *plan, struct plan *ret,
+			     struct err *e);
+
+/*
+ * Does @plan. *@ret_number is the change's, or 0 when there was nothing to do. After an error all
+ * is as it was; where even that did not work the sentence says so, and the next change_open() tries
+ * again.
+ */
+MUST_CHECK int change_apply(struct change_session *session, const struct plan *plan,
+			    const char *title, unsigned *ret_number, struct err *e);
+
+/*
+ * Takes back the change @number, 0 for the last one. Refused, with nothing changed, when a file is
+ * not what it left (change_differs() shows the lines), or a later change touched the same files.
+ * Commands are run on the live host only; elsewhere what they wrote comes back from its copy. @how
+ * may be NULL.
+ */
+MUST_CHECK int change_undo(struct change_session *session, unsigned number,
+			   const struct change_undo_how *how, unsigned *ret_number, struct err *e);
+/* An applied change is confirmed. */
+MUST_CHECK int change_confirm(struct change_session *session, unsigned number, struct err *e);
+
+/* All changes. Reads only, without the lock. */
+MUST_CHECK int change_history(struct host *host, struct change_list *ret, struct err *e);
+/* What others have changed since the change @number. Reads only. */
+MUST_CHECK int change_differs(struct host *host, unsigned number, struct change_differences *ret,
+			      struct err *e);
+
+/*
+ * The lines that differ, in unified form with three lines around them. "" when there are none; NULL
+ * when it is no text or too long for it.
+ */
+const char *change_diff(struct arena *a, const char *path, struct bytes before, struct bytes after);

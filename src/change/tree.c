@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// One file of a change: looking at it, keeping it, putting it back.
+//
+// A file that we replace ourselves is kept by a second name (link(2)): that costs no space, so a
+// full disk does not stand in the way back, and what comes back is the file itself, with its other
+// names and all that belongs to it. What a command writes is copied, because generators write in
+// place too (grub-mkconfig ends with `cat grub.cfg.new > grub.cfg`), and so is what lies on another
+// file system.
+
+#include "base/text.h"
+#include "change/engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+const char *entry_copy(const struct change *change, const struct entry *entry, const char *suffix)
+{
+	return arena_printf(&change->host->arena, "%s/files/%zu%s", change->directory,
+			    (size_t)(entry - change->entries), suffix);
+}
+
+const char *entry_temporary(const struct change *change, const struct entry *entry)
+{
+	return arena_printf(&change->host->arena, ".passthru-%u-%zu.new", change->number,
+			    (size_t)(entry - change->entries));
+}
+
+/* ---- looking ---- */
+
+static int look_at(struct host *host, const char *path, bool sum, struct entry_state *ret,
+		   struct err *e)
+{
+	*ret = (struct entry_state){ 0 };
+	int error = root_node(host->root, &host->arena, path, &ret->node);
+	if (error == 0 && sum && ret->node.kind == ROOT_FILE)
+		error = root_digest(host->root, path, ret->sum);
+	return error < 0 ? err_io(e, error, "reading %s", path) : 0;
+}
+
+static bool may_be(const struct root_node *node, const struct entry_state *state)
+{
+	return state->node.kind == ROOT_FILE && state->node.n_bytes == node->n_bytes;
+}
+
+int entry_look(const struct change *change, const struct entry *entry, struct entry_state *ret,
+	       struct err *e)
+{
+	int error = look_at(change->host, entry->path, false, ret, e);
+
+	if (error < 0 || ret->node.kind != ROOT_FILE)
+		return error;
+	/* images are long: what has another size needs no digest to be another */
+	if (!may_be(&ret->node, &entry->before) &&
+	    !(entry->after_known && may_be(&ret->node, &entry->after)))
+		return 0;
+	return look_at(change->host, entry->path, true, ret, e);
+}
+
+bool entry_is(const struct entry_state *a, const struct entry_state *b)
+{
+	if (a->node.kind != b->node.kind)
+		return false;
+	if (a->node.kind == ROOT_LINK)
+		return str_eq(a->node.target, b->node.target);
+	if (a->node.kind == ROOT_FILE)
+		return *a->sum && str_eq(a->sum, b->sum);
+	return a->node.kind == ROOT_ABSENT;
+}
+
+static int device_of(struct host *host, const char *path, uint64_t *ret)
+{
+	struct root_node node;
+
+	for (;;) {
+		int error = root_node(host->root, &host->arena, path, &node);
+		if (error < 0)
+			return error;
+		if (node.kind != ROOT_ABSENT) {
+			*ret = node.device;
+			return 0;
+		}
+		if (!*path)
+			return -ENOENT;
+		const char *slash = strrchr(path, '/');
+		path = arena_strndup(&host->arena, path, slash ? (size_t)(slash - path) : 0);
+	}
+}
+
+int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	uint64_t own, root;
+	int error = device_of(
+		host, arena_strndup(&host->arena, path, slash ? (size_t)(slash - path) : 0), &own);
+
+	if (error == 0)
+		error = device_of(host, "", &root);
+	if (error < 0)
+		return err_io(e, error, "reading %s", path);
+	*ret = own != root;
+	return 0;
+}
+
+/* ---- keeping ---- */
+
+/* What cannot be replaced is found before anything is done. */
+static int check_kind(const struct entry *entry, struct err *e)
+{
+	const struct root_node *node = &entry->before.node;
+
+	if (node->kind == ROOT_DIRECTORY)
+		return err_refuse(e, "%s is a directory, a file is to be there", entry->path);
+	if (node->kind == ROOT_OTHER)
+		return err_refuse(e, "%s is neither a file nor a link", entry->path);
+	if (node->immutable)
+		return err_refuse(e,
+				  "%s must not be changed, says its attribute: take that away with "
+				  "'chattr -i -a' first",
+				  entry->path);
+	return 0;
+}
+
+static int copy_file(const struct change *change, const struct entry *entry, const char *to,
+		     struct err *e)
+{
+	const struct root_place place = {
+		.path = to, .temporary = ".copy", .from = entry->path, .mode = 0600
+	};
+	int error = root_place(change->host->root, &change->host->arena, &place);
+
+	return error < 0 ? err_io(e, error, "keeping a copy of %s in %s", entry->path, to) : 0;
+}
+
+/* Also finds what changes while we read it: the copy has to be what was looked at. */
+static int check_copy(const struct change *change, const struct entry *entry, const char *copy,
+		      struct err *e)
+{
+	char sum[SHA256_TEXT];
+	int error = root_digest(change->host->root, copy, sum);
+
+	if (error < 0)
+		return err_io(e, error, "reading %s, the copy of %s", copy, entry->path);
+	if (!str_eq(sum, entry->before.sum))
+		return err_fail(e, -EIO, "%s, the copy of %s, is not what was there", copy,
+				entry->path);
+	return 0;
+}
+
+int entry_save(const struct change *change, struct entry *entry, struct err *e)
+{
+	struct host *host = change->host;
+	const char *copy = entry_copy(change, entry, "");
+	int error = look_at(host, entry->path, true, &entry->before, e);
+
+	if (error == 0)
+		error = check_kind(entry, e);
+	if (error < 0 || entry->before.node.kind != ROOT_FILE)
+		return error;
+	entry->saved = SAVED_NAME;
+	if (!entry->generated && root_hard_link(host->root, entry->path, copy) == 0)
+		return check_copy(change, entry, copy, e);
+	entry->saved = SAVED_COPY;
+	if (!entry->generated && entry->before.node.n_links > 1)
+		return err_refuse(
+			e,
+			"%s has %zu names, and lies on another file system than %s: "
+			"replacing it could not be undone exactly; give it one name first",
+			entry->path, (size_t)entry->before.node.n_links, CHANGE_HOME);
+	error = copy_file(change, entry, copy, e);
+	return error < 0 ? error : check_copy(change, entry, copy, e);
+}
+
+int entry_keep_text(const struct change *change, struct entry *entry, struct bytes text,
+		    struct err *e)
+{
+	const struct root_place place = { .path = entry_copy(change, entry, ".after"),
+					  .temporary = ".copy",
+					  .content = text,
+					  .mode = 0600 };
+
+	if (text.n > CHANGE_TEXT_MAX || memchr(text.data, '\0', text.n))
+		return 0;
+	int error = root_place(change->host->root, &change->host->arena, &place);
+	if (error < 0)
+		return err_io(e, error, "writing %s", place.path);
+	entry->text = true;
+	return 0;
+}
+
+static int keep_left(const struct change *change, struct entry *entry, struct err *e)
+{
+	struct bytes text;
+
+	if (entry->after.node.n_bytes > CHANGE_TEXT_MAX)
+		return 0;
+	int error = root_read_max(change->host->root, &change->host->arena, entry->path,
+				  CHANGE_TEXT_MAX, &text);
+	if (error < 0)
+		return err_io(e, error, "reading %s", entry->path);
+	return entry_keep_text(change, entry, text, e);
+}
+
+int entry_left(const struct change *change, struct entry *entry, struct err *e)
+{
+	struct host *host = change->host;
+	int error = look_at(host, entry->path, true, &entry->after, e);
+
+	if (error < 0)
+		return error;
+	if (entry->after.node.kind == ROOT_DIRECTORY || entry->after.node.kind == ROOT_OTHER)
+		return err_fail(e, -EIO, "a command made %s, which is no file", entry->path);
+	entry->after_known = true;
+	if (entry->after.node.kind == ROOT_FILE) {
+		/* generators seldom do */
+		error = root_sync(host->root, entry->path);
+		if (error < 0)
+			return err_io(e, error, "synchronising %s", entry->path);
+		error = keep_left(change, entry, e);
+	}
+	const char *slash = strrchr(entry->path, '/');
+	if (error < 0 || !slash)
+		return error;
+	const char *parent =
+		arena_strndup(&host->arena, entry->path, (size_t)(slash - entry->path));
+	error = root_sync(host->root, parent);
+	return error < 0 && error != -ENOENT ? err_io(e, error, "synchronising %s", parent) : 0;
+}
+
+/* ---- putting back ---- */
+
+int entry_check(const struct change *change, const struct entry *entry, struct err *e)
+{
+	if (entry->saved == SAVED_NONE)
+		return 0;
+	return check_copy(change, entry, entry_copy(change, entry, ""), e);
+}
+
+static int place_before(const struct change *change, const struct entry *entry)
+{
+	struct root *root = change->host->root;
+	const char *copy = entry_copy(change, entry, "");
+	const struct root_place place = { .path = entry->path,
+					  .temporary = entry_temporary(change, entry),
+					  .from = entry->before.node.kind == ROOT_FILE ? copy
+										       : NULL,
+					  .node = &entry->before.node,
+					  .times = true };
+
+	if (entry->before.node.kind == ROOT_ABSENT)
+		return root_unlink(root, entry->path);
+	if (entry->saved == SAVED_NAME) {
+		int error = root_rename(root, copy, entry->path);
+		/* seen through other mounts than when it was kept */
+		if (error != -EXDEV)
+			return error;
+	}
+	return root_place(root, &change->host->arena, &place);
+}
+
+int entry_restore(const struct change *change, const struct entry *entry,
+		  const struct entry_state *now, struct err *e)
+{
+	struct host *host = change->host;
+	struct entry_state then;
+	int error = 0;
+
+	if (!entry_is(now, &entry->before))
+		error = place_before(change, entry);
+	else if (!root_node_same(&now->node, &entry->before.node))
+		error = root_dress(host->root, &host->arena, entry->path, &entry->before.node);
+	if (error < 0)
+		return err_io(e, error, "putting back %s", entry->path);
+	error = look_at(host, entry->path, true, &then, e);
+	if (error == 0 && !entry_is(&then, &entry->before))
+		error = err_fail(e, -EIO, "%s is not what it was, although it was put back",
+				 entry->path);
+	return error;
+}
