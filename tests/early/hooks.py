@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""The scripts that run the early helper in an initramfs: what they put into an image, what they load, and when.
+
+usage: hooks.py FOLDER [INITRAMFS-TOOLS]     FOLDER: the scripts as they are installed; INITRAMFS-TOOLS: an unpacked
+package initramfs-tools-core; without it the installed one, and without that its order is not tested
+
+The functions of the generators are stood in for by ones that say how they were called.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FOLDER = sys.argv[1]
+TOOLS = os.path.join(sys.argv[2] if len(sys.argv) > 2 else "/", "usr/share/initramfs-tools")
+results = []
+
+
+def test(good, name, saw=""):
+    results.append(bool(good))
+    print("%s %d - %s" % ("ok" if good else "not ok", len(results), name), flush=True)
+    if not good:
+        print("# " + str(saw).replace("\n", "\n# "))
+
+
+def put(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path, 0o755)
+
+
+def script(name, top):
+    """Its text, with the paths of the host below `top`."""
+    with open(os.path.join(FOLDER, name), encoding="utf-8") as f:
+        text = f.read()
+    helper = re.search(r"[^\s()]+/passthru-early(?=[\s)])", text)[0]
+    assert helper.startswith("/"), name
+    for path in (helper, "/etc/passthru/devices", "/usr/share/initramfs-tools/hook-functions"):
+        text = text.replace(path, top + path)
+    return text, top + helper
+
+
+def run(top, text, shell="sh"):
+    env = dict(os.environ, PATH=top + "/bin:" + os.environ["PATH"], moddir="/module", BUILDROOT=top + "/image")
+    found = subprocess.run([shell, "-c", text], env=env, capture_output=True, text=True, check=False)
+    return found.stdout + found.stderr
+
+
+def loads():
+    for name, call in (("initramfs-tools-init-top", ""), ("dracut-pre-udev.sh", ""), ("mkinitcpio-hook", "run_earlyhook")):
+        top = tempfile.mkdtemp()
+        text, helper = script(name, top)
+        put(top + "/bin/modprobe", "#!/bin/sh\necho modprobe $* | sed 's/ -q//'\n")
+        put(helper, "#!/bin/sh\necho vfio-pci\necho mlx5_vfio_pci\n")
+        saw = run(top, text + "\n" + call)
+        test(saw == "modprobe vfio-pci\nmodprobe mlx5_vfio_pci\n", name + " loads what the helper names", saw)
+        put(helper, "#!/bin/sh\n")
+        saw = run(top, text + "\n" + call)
+        test(saw == "", name + " loads nothing when it names nothing", saw)
+        os.unlink(helper)
+        saw = run(top, text + "\n" + call + "\necho goes on")
+        test("goes on\n" in saw and "modprobe" not in saw, name + " goes on without the helper", saw)
+        shutil.rmtree(top)
+
+
+SAY = "%s() { echo %s $*; }\n"
+
+
+def fills():
+    for name, functions, call, shell in (
+            ("initramfs-tools-hook", (), "", "sh"),
+            ("dracut-module-setup.sh", ("instmods", "inst_binary", "inst_simple", "inst_hook"), "check && installkernel && install", "bash"),
+            ("mkinitcpio-install", ("add_binary", "add_file", "add_module", "add_runscript", "add_symlink"), "build", "bash")):
+        top = tempfile.mkdtemp()
+        text, helper = script(name, top)
+        put(top + "/usr/share/initramfs-tools/hook-functions", "".join(SAY % (f, f) for f in ("copy_exec", "copy_file", "manual_add_modules")))
+        text = "".join(SAY % (f, f) for f in functions) + text + "\n" + call
+        put(helper, "#!/bin/sh\n")
+        saw = run(top, text, shell)
+        test(saw == "", name + " adds nothing when nothing is reserved", saw)
+        put(top + "/etc/passthru/devices", "passthru-devices 1\n# a b c d e f g vfio-pci\n0 1 2 3 4 5 6 vfio-pci\n0 1 2 3 4 5 6 mlx5_vfio_pci\n")
+        saw = run(top, text, shell)
+        added = saw.replace(top, "").split()
+        test(added.count(helper[len(top):]) == 1 and added.count("/etc/passthru/devices") == 1 and added.count("vfio-pci") == 1 and
+             added.count("mlx5_vfio_pci") == 1, name + " adds the helper, the file and the modules", saw)
+        if name == "mkinitcpio-install":
+            test("add_runscript" in saw and "add_symlink" not in saw, "an image with a shell gets the hook", saw)
+            put(top + "/image/usr/lib/systemd/system/sysinit.target", "")
+            saw = run(top, text, shell)
+            test("add_runscript" not in saw and "sysinit.target.wants/passthru-early.service" in saw, "one with systemd gets the unit", saw)
+        os.unlink(helper)
+        saw = run(top, text, shell)
+        test(saw == "", name + " does not fail without the helper", saw)
+        shutil.rmtree(top)
+
+
+def order():
+    name = "initramfs-tools runs it before udev"
+    functions = TOOLS + "/hook-functions"
+    if not os.path.exists(functions):
+        test(True, name + " # SKIP initramfs-tools is not installed")
+        return
+    top = tempfile.mkdtemp()
+    scripts = top + "/image/scripts/init-top/"
+    with open(os.path.join(FOLDER, "initramfs-tools-init-top"), encoding="utf-8") as f:
+        put(scripts + "passthru", f.read())
+    put(scripts + "udev", "#!/bin/sh\n[ \"$1\" != prereqs ] || exit 0\n")
+    put(scripts + "a_driver", "#!/bin/sh\n[ \"$1\" != prereqs ] || { echo udev; exit 0; }\n")
+    shutil.copytree(top + "/image/scripts", top + "/conf/scripts")
+    subprocess.run(["sh", "-c", ". %s; verbose=n; CONFDIR=%s/conf; cache_run_scripts %s/image /scripts/init-top" % (functions, top, top)], check=True)
+    with open(scripts + "ORDER", encoding="utf-8") as f:
+        saw = re.findall(r"^/scripts/init-top/(\w+)", f.read(), re.M)
+    test(saw == ["passthru", "udev", "a_driver"], name, saw)
+    shutil.rmtree(top)
+
+
+loads()
+fills()
+order()
+print("1..%d" % len(results))
+sys.exit(not all(results))
