@@ -71,8 +71,7 @@ static int check_function(struct host *host, const struct pci_function *f, struc
 		return err_refuse(e, "%s is a bridge: bridges stay with the host", f->name);
 	if (f->iommu_group.error)
 		return refuse_without_group(host, f, e);
-	const char *path = arena_printf(&host->arena, "%s/sriov_numvfs", f->path);
-	if (root_read(host->root, &host->arena, path, &vfs) == 0 &&
+	if (host_read_waiting(host, f, "/sriov_numvfs", &vfs) == 0 &&
 	    text_number(text_trimmed(&host->arena, vfs), 10, UINT16_MAX, &n) == 0 && n > 0)
 		return err_refuse(
 			e, "%s has %s: remove them first, or hand over those", f->name,

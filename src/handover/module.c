@@ -294,12 +294,31 @@ static int choose(struct host *host, struct handover_function *f, struct err *e)
 	return error;
 }
 
+/*
+ * Guests that do not use iommufd need it. It is a soft dependency of vfio, and libkmod loads those
+ * of dependencies too (__kmod_module_get_probe_list()), but not everybody does: with vfio-pci from
+ * busybox's modprobe or an initramfs it is missing, and VFIO_CHECK_EXTENSION finds no type 1. A
+ * kernel whose iommufd serves the containers of VFIO has none, hence no failure of it counts.
+ */
+static void load_type1(struct host *host)
+{
+	struct names names;
+	const char *command;
+
+	/* it has parameters, so it stands there when it is built in as well */
+	if (root_is_live(host->root) &&
+	    root_list(host->root, &host->arena, "sys/module/vfio_iommu_type1", &names) == -ENOENT)
+		(void)!load(&host->arena, "vfio_iommu_type1", &command);
+}
+
 int module_choose(struct host *host, struct handover *handover, struct err *e)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < handover->n && error == 0; i++)
 		error = choose(host, &handover->functions[i], e);
+	if (error == 0)
+		load_type1(host);
 	return error;
 }
 

@@ -19,9 +19,44 @@
 
 #define ROM_RESOURCE 6
 
+/* How long to wait for a handover by somebody else to let go of the device. */
+#define BUSY_LIMIT_MS 1000
+
 const char *host_path(struct host *host, const struct pci_function *f, const char *attribute)
 {
 	return arena_concat(&host->arena, f->path, attribute);
+}
+
+bool host_is_locked(struct host *host, const struct pci_function *f)
+{
+	const char *target, *lock = arena_printf(&host->arena, "run/passthru/%s.lock", f->name);
+
+	/* asked like this it is one system call, of a file that is seldom there */
+	return host->root->ops->read_watched &&
+	       root_link(host->root, &host->arena, lock, &target) == -EINVAL;
+}
+
+int host_read_waiting(struct host *host, const struct pci_function *f, const char *attribute,
+		      struct bytes *ret)
+{
+	const char *path = host_path(host, f, attribute);
+	pid_t child;
+
+	if (!host_is_locked(host, f))
+		return root_read(host->root, &host->arena, path, ret);
+	return root_read_watched(host->root, &host->arena, path, BUSY_LIMIT_MS, ret, &child);
+}
+
+/* Of a file that may wait; nothing is asked when another one has waited already, with @busy. */
+static struct fact_text read_waiting(struct host *host, const struct pci_function *f,
+				     const char *attribute, int busy)
+{
+	struct bytes data;
+	int error = busy == PCI_BUSY ? busy : host_read_waiting(host, f, attribute, &data);
+
+	if (error < 0)
+		return (struct fact_text){ .error = error };
+	return (struct fact_text){ .value = text_trimmed(&host->arena, data) };
 }
 
 static struct fact_text read_text(struct host *host, const struct pci_function *f,
@@ -35,10 +70,8 @@ static struct fact_text read_text(struct host *host, const struct pci_function *
 	return (struct fact_text){ .value = text_trimmed(&host->arena, data) };
 }
 
-static struct fact_number read_number(struct host *host, const struct pci_function *f,
-				      const char *attribute)
+static struct fact_number number_of(struct fact_text text)
 {
-	struct fact_text text = read_text(host, f, attribute);
 	struct fact_number number = { .error = text.error };
 
 	if (number.error == 0 && text_number(text.value, 0, UINT64_MAX, &number.value) < 0)
@@ -46,15 +79,25 @@ static struct fact_number read_number(struct host *host, const struct pci_functi
 	return number;
 }
 
+static struct fact_number read_number(struct host *host, const struct pci_function *f,
+				      const char *attribute)
+{
+	return number_of(read_text(host, f, attribute));
+}
+
+/* Empty or @none counts as not there. */
+static struct fact_text unless(struct fact_text text, const char *none)
+{
+	if (text.error == 0 && (!*text.value || str_eq(text.value, none)))
+		text = (struct fact_text){ .error = -ENOENT };
+	return text;
+}
+
 /* As text, but empty or @none counts as not there. */
 static struct fact_text read_unless(struct host *host, const struct pci_function *f,
 				    const char *attribute, const char *none)
 {
-	struct fact_text text = read_text(host, f, attribute);
-
-	if (text.error == 0 && (!*text.value || str_eq(text.value, none)))
-		text = (struct fact_text){ .error = -ENOENT };
-	return text;
+	return unless(read_text(host, f, attribute), none);
 }
 
 static struct fact_number read_numa_node(struct host *host, const struct pci_function *f)
@@ -157,14 +200,14 @@ void host_read_detail(struct host *host, const struct pci_function *f, struct pc
 	*ret = (struct pci_detail){
 		.numa_node = read_numa_node(host, f),
 		.boot_vga = host_boot_vga(host, f),
-		.driver_override = read_unless(host, f, "/driver_override", "(null)"),
+		.driver_override = unless(read_waiting(host, f, "/driver_override", 0), "(null)"),
 		.reset_methods = read_unless(host, f, "/reset_method", ""),
 		.power_state = read_unless(host, f, "/power_state", "unknown"),
 		.runtime_status = read_text(host, f, "/power/runtime_status"),
 		.d3cold_allowed = read_number(host, f, "/d3cold_allowed"),
-		.vfs = read_number(host, f, "/sriov_numvfs"),
 		.vfs_max = read_number(host, f, "/sriov_totalvfs"),
 	};
+	ret->vfs = number_of(read_waiting(host, f, "/sriov_numvfs", ret->driver_override.error));
 	read_resources(host, f, ret);
 	read_link(host, f, ret);
 	ret->physical_function.error =

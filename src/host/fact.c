@@ -17,6 +17,8 @@ const char *fact_reason(int error)
 		return "not understood";
 	case PCI_MISSING:
 		return "its files are missing";
+	case PCI_BUSY:
+		return "it is being handed over, and the kernel does not come back from that";
 	case PCI_ASLEEP:
 		return "the device sleeps; reading it would wake it";
 	default: {

@@ -119,6 +119,8 @@ struct pci_resource {
 
 /* Why a link is not known: reading it would wake the device. */
 #define PCI_ASLEEP (-EHOSTDOWN)
+/* Reading it waits for a handover that the kernel does not come back from. */
+#define PCI_BUSY (-ETIMEDOUT)
 
 struct pci_detail {
 	/* -ENOENT: none, or the kernel says -1 */
@@ -148,6 +150,15 @@ struct pci_detail {
 };
 
 /* Facts that could not be read keep their errno; a suspended device is not woken for its link. */
+/*
+ * Reads an attribute whose reading takes the lock of the device, which a handover has that the
+ * kernel does not come back from: PCI_BUSY then, after a second. driver_override does, and
+ * sriov_numvfs in kernels from 5.5 to 6.8 (sriov_numvfs_show() of drivers/pci/iov.c).
+ */
+MUST_CHECK int host_read_waiting(struct host *host, const struct pci_function *f,
+				 const char *attribute, struct bytes *ret);
+/* Whether it may be that @f is being handed over; of a record never. */
+bool host_is_locked(struct host *host, const struct pci_function *f);
 void host_read_detail(struct host *host, const struct pci_function *f, struct pci_detail *ret);
 
 /* Whether the firmware used it for its display; -ENOENT: not a VGA device. One file, for listings.

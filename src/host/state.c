@@ -41,9 +41,24 @@ static struct fact_text read_group(struct host *host, const struct pci_function 
 	return fact;
 }
 
+/* One that has waited is not asked again while it is locked: each time would leave a child there.
+ */
+static struct fact_text read_override(struct host *host, const struct pci_function *f, int before)
+{
+	struct fact_text fact = { .error = PCI_BUSY };
+	struct bytes text;
+
+	if (before == PCI_BUSY && host_is_locked(host, f))
+		return fact;
+	fact.error = host_read_waiting(host, f, "/driver_override", &text);
+	if (fact.error == 0)
+		fact.value = text_trimmed(&host->arena, text);
+	return unless(fact, "(null)");
+}
+
 static void read_power(struct host *host, const struct pci_function *f, struct function_state *ret)
 {
-	ret->fact[STATE_OVERRIDE] = read_fact(host, f, "/driver_override", "(null)");
+	ret->fact[STATE_OVERRIDE] = read_override(host, f, ret->fact[STATE_OVERRIDE].error);
 	ret->fact[STATE_RUNTIME] = read_fact(host, f, "/power/runtime_status", "");
 	ret->fact[STATE_POWER] = read_fact(host, f, "/power_state", "unknown");
 }
@@ -94,6 +109,7 @@ static int is_there(struct host *host, const struct pci_function *f)
 
 int host_read_state(struct host *host, const struct pci_function *f, struct function_state *ret)
 {
+	*ret = (struct function_state){ 0 };
 	ret->fact[STATE_DRIVER] = f->driver;
 	ret->fact[STATE_GROUP] = read_group(host, f);
 	read_power(host, f, ret);
