@@ -305,10 +305,15 @@ static void load_type1(struct host *host)
 	struct names names;
 	const char *command;
 
+	if (!root_is_live(host->root) ||
+	    root_list(host->root, &host->arena, "sys/module", &names) < 0)
+		return;
 	/* it has parameters, so it stands there when it is built in as well */
-	if (root_is_live(host->root) &&
-	    root_list(host->root, &host->arena, "sys/module/vfio_iommu_type1", &names) == -ENOENT)
-		(void)!load(&host->arena, "vfio_iommu_type1", &command);
+	for (size_t i = 0; i < names.n; i++) {
+		if (str_eq(names.name[i], "vfio_iommu_type1"))
+			return;
+	}
+	(void)!load(&host->arena, "vfio_iommu_type1", &command);
 }
 
 int module_choose(struct host *host, struct handover *handover, struct err *e)

@@ -207,7 +207,8 @@ void host_read_detail(struct host *host, const struct pci_function *f, struct pc
 		.d3cold_allowed = read_number(host, f, "/d3cold_allowed"),
 		.vfs_max = read_number(host, f, "/sriov_totalvfs"),
 	};
-	ret->vfs = number_of(read_waiting(host, f, "/sriov_numvfs", ret->driver_override.error));
+	int busy = ret->vfs_max.error ? 0 : ret->driver_override.error;
+	ret->vfs = number_of(read_waiting(host, f, "/sriov_numvfs", busy));
 	read_resources(host, f, ret);
 	read_link(host, f, ret);
 	ret->physical_function.error =

@@ -316,6 +316,48 @@ static void test_lock(void **state)
 	machine_stop(m);
 }
 
+/* Who only looks meanwhile is told so, and leaves no more than one child for each look. */
+static void test_readers_do_not_wait(void **state)
+{
+	struct machine m, other;
+	struct pci_address address;
+	struct pci_detail detail;
+	struct function_state first, then;
+
+	(void)state;
+	for (unsigned at = 1;; at++) {
+		start_here(&m);
+		(void)machine_do(&m, handover_bind, "01:00.0",
+				 (struct fake_trouble){ .hang_at = { at } });
+		if (m.k->n_stuck)
+			break;
+		machine_stop(&m);
+	}
+	assert_true(pci_address_parse(waiting(&m)->function->name, &address));
+	another(&m, &other);
+	assert_int_equal(machine_read(&other), 0);
+	struct pci_function *f = host_find(&other.host, address);
+	assert_true(host_is_locked(&other.host, f));
+	host_read_detail(&other.host, f, &detail);
+	assert_int_equal(detail.driver_override.error, PCI_BUSY);
+	assert_non_null(strstr(fact_reason(PCI_BUSY), "handed over"));
+	assert_int_equal(m.k->n_stuck, 2);
+	assert_int_equal(host_read_state(&other.host, f, &first), 0);
+	assert_int_equal(m.k->n_stuck, 3);
+	assert_int_equal(host_poll_state(&other.host, f, &first, &then), 0);
+	assert_int_equal(then.fact[STATE_OVERRIDE].error, PCI_BUSY);
+	assert_int_equal(m.k->n_stuck, 3);
+	/* the others are read as ever */
+	assert_true(pci_address_parse(TWIN, &address));
+	f = host_find(&other.host, address);
+	assert_false(host_is_locked(&other.host, f));
+	host_read_detail(&other.host, f, &detail);
+	assert_int_equal(detail.driver_override.error, -ENOENT);
+	assert_int_equal(m.k->touched_stuck, 0);
+	host_done(&other.host);
+	machine_stop(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_guest_unseen),
 		cmocka_unit_test(test_described),
 		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_readers_do_not_wait),
 	};
 
 	return cmocka_run_group_tests_name("handover_stuck", tests, NULL, NULL);
