@@ -14,6 +14,12 @@ static inline bool str_eq(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
+/* As str_eq(); NULL is the same as NULL only. */
+static inline bool str_same(const char *a, const char *b)
+{
+	return a && b ? str_eq(a, b) : a == b;
+}
+
 static inline bool str_starts(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

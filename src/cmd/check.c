@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ANSWER_UNKNOWN = 3 };
-
 struct check_options {
 	bool all;
 };

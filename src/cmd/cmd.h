@@ -56,6 +56,7 @@ struct request {
 enum answer {
 	ANSWER_YES = 0,
 	ANSWER_NO = 1,
+	ANSWER_UNKNOWN = 3, /* could not find out, and the document says what */
 	ANSWER_PARTLY = 4,
 };
 

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 
 /* Beside enum answer: nothing decides. */
-enum { ANSWER_UNKNOWN = 3 };
 
 static const char *answer_word(enum probe_answer answer)
 {

@@ -129,7 +129,7 @@ static void add_state(struct doc_node *root, const struct watch_change *change)
 /* A driver that changes by a handover of ours has its record while it does. */
 static void add_record(struct host *host, struct doc_node *root, const struct watch_change *change)
 {
-	const char *command = NULL, *pid = NULL;
+	struct handover_past past;
 
 	switch (change->event) {
 	case WATCH_STATE:
@@ -137,7 +137,8 @@ static void add_record(struct host *host, struct doc_node *root, const struct wa
 	case WATCH_UNBIND:
 	case WATCH_DRIVER:
 	case WATCH_OVERRIDE:
-		if (handover_recorded(host, &change->function->function, &command, &pid))
+		handover_past(host, &change->function->function, &past);
+		if (past.recorded)
 			break;
 		/* fall through */
 	default:
@@ -145,13 +146,13 @@ static void add_record(struct host *host, struct doc_node *root, const struct wa
 		return;
 	}
 	struct doc_node *node = doc_section(root, "record", NULL);
-	doc_field(node, "command", NULL, doc_string(command));
-	doc_field(node, "pid", NULL, doc_string(pid));
-	doc_field(
-		root, NULL, "Record",
-		doc_string(command ? arena_printf(&host->arena, "(handed over by: %s, process %s)",
-						  command, pid)
-				   : "(handed over)"));
+	doc_field(node, "command", NULL, doc_string(past.command));
+	doc_field(node, "pid", NULL, doc_string(past.pid));
+	doc_field(root, NULL, "Record",
+		  doc_string(past.command ? arena_printf(&host->arena,
+							 "(handed over by: %s, process %s)",
+							 past.command, past.pid)
+					  : "(handed over)"));
 }
 
 struct doc *watch_answer(struct request *request, struct host *round,

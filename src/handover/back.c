@@ -10,11 +10,6 @@
 
 #include <errno.h>
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? str_eq(a, b) : a == b;
-}
-
 /* Writes only when it differs: what could not be written before would fail again. */
 static int put_override(struct sysfs *s, struct handover_function *f, const char *driver,
 			struct err *e)
@@ -22,7 +17,7 @@ static int put_override(struct sysfs *s, struct handover_function *f, const char
 	const char *now;
 	int error = sysfs_override(s, f, &now, e);
 
-	if (error < 0 || same_text(now, driver))
+	if (error < 0 || str_same(now, driver))
 		return error;
 	return sysfs_set_override(s, f, driver, e);
 }
@@ -42,7 +37,7 @@ static int probe_for(struct sysfs *s, struct handover_function *f, const char *d
 
 	if (error == 0)
 		error = probe_and_look(s, f, e);
-	if (error == -ETIMEDOUT || error == -ENODEV || same_text(driver, f->override_before))
+	if (error == -ETIMEDOUT || error == -ENODEV || str_same(driver, f->override_before))
 		return error;
 	int failed = put_override(s, f, f->override_before, error ? NULL : e);
 	return error ? error : failed;
@@ -91,7 +86,7 @@ int back_to_host(struct sysfs *s, struct handover_function *f, enum back_choice 
 		 const char *driver, struct err *e)
 {
 	int error = sysfs_driver(s->host, f->function, &f->driver_after, e);
-	bool there = choice == BACK_DRIVER ? same_text(f->driver_after, driver)
+	bool there = choice == BACK_DRIVER ? str_same(f->driver_after, driver)
 					   : choice == BACK_NONE && !f->driver_after;
 
 	if (error == 0 && !there)

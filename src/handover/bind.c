@@ -17,11 +17,6 @@ struct transaction {
 	const char *timer;
 };
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? str_eq(a, b) : a == b;
-}
-
 static const char *wanted_by(const struct handover_function *f)
 {
 	return f->driver_wanted ? f->driver_wanted : VFIO_PCI;
@@ -37,10 +32,10 @@ static void take_over(struct handover_function *f, const struct record *old, boo
 				 (old->wanted && str_eq(override, old->wanted)));
 	/* the override names the old driver while that is looked for, see back.c */
 	bool aimed = override && old->driver && str_eq(override, old->driver) &&
-		     !same_text(override, old->override);
+		     !str_same(override, old->override);
 
 	/* or it is back, but for its settings and units */
-	bool back = same_text(f->driver_before, old->driver) && same_text(override, old->override);
+	bool back = str_same(f->driver_before, old->driver) && str_same(override, old->override);
 
 	*ret_marked = ours || aimed || back || !f->driver_before;
 	if (ours || aimed)
@@ -90,7 +85,7 @@ static int keep(struct transaction *t, size_t i, struct err *e)
 {
 	struct handover_function *f = &t->handover->functions[i];
 
-	if (!t->record[i].wanted || same_text(f->override_before, f->driver_before))
+	if (!t->record[i].wanted || str_same(f->override_before, f->driver_before))
 		return 0;
 	return sysfs_set_override(&t->sysfs, f, f->driver_before, e);
 }
@@ -175,7 +170,7 @@ static void restore(struct transaction *t, struct handover_function *f)
 		f->driver_after = NULL;
 		return;
 	}
-	bool same = error == 0 && same_text(f->driver_after, f->driver_before) && !settings_lost(f);
+	bool same = error == 0 && str_same(f->driver_after, f->driver_before) && !settings_lost(f);
 	f->state = same ? HANDOVER_RESTORED : HANDOVER_STUCK;
 }
 

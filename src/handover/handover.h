@@ -248,12 +248,3 @@ struct handover_waiting {
 /* The functions that wait to be confirmed. */
 MUST_CHECK int handover_waiting(struct host *host, struct handover_waiting **ret, size_t *ret_n,
 				struct err *e);
-
-/* ---- recorded.c ---- */
-
-/*
- * Who handed @f over, as the record says: its command line and number, NULL what is not known.
- * False when nothing is recorded.
- */
-bool handover_recorded(struct host *host, const struct pci_function *f, const char **ret_command,
-		       const char **ret_pid);

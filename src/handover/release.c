@@ -6,11 +6,6 @@
 
 #include <errno.h>
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? str_eq(a, b) : a == b;
-}
-
 /* ---- refusals ---- */
 
 static int refuse_while_open(struct host *host, const struct handover_function *f,
@@ -73,7 +68,7 @@ static int look(struct sysfs *s, struct handover_function *f, struct state_now *
 	if (error < 0)
 		return error;
 	bool aimed = override && record->driver && str_eq(override, record->driver) &&
-		     !same_text(override, record->override);
+		     !str_same(override, record->override);
 	ret->held = host_is_vfio_driver(f->driver_before);
 	ret->claimed = host_is_vfio_driver(override) || aimed || (override && f->orphan);
 	ret->lost = !f->driver_before && (ret->claimed || record->driver);
@@ -116,7 +111,7 @@ static int give_back(struct sysfs *s, struct handover_function *f, struct err *e
 	bool changes = now.held || now.claimed || now.lost;
 	/* what a driver of the host has is there, or somebody gave it to that driver meanwhile */
 	bool there = f->driver_before && !now.held;
-	if (!changes && !(now.recorded && same_text(f->driver_before, f->driver_host)))
+	if (!changes && !(now.recorded && str_same(f->driver_before, f->driver_host)))
 		return 0;
 	if (changes)
 		f->state = HANDOVER_STUCK;

@@ -149,7 +149,6 @@ struct pci_detail {
 	size_t n_resources;
 };
 
-/* Facts that could not be read keep their errno; a suspended device is not woken for its link. */
 /*
  * Reads an attribute whose reading takes the lock of the device, which a handover has that the
  * kernel does not come back from: PCI_BUSY then, after a second. driver_override does, and
@@ -159,6 +158,7 @@ MUST_CHECK int host_read_waiting(struct host *host, const struct pci_function *f
 				 const char *attribute, struct bytes *ret);
 /* Whether it may be that @f is being handed over; of a record never. */
 bool host_is_locked(struct host *host, const struct pci_function *f);
+/* Facts that could not be read keep their errno; a suspended device is not woken for its link. */
 void host_read_detail(struct host *host, const struct pci_function *f, struct pci_detail *ret);
 
 /* Whether the firmware used it for its display; -ENOENT: not a VGA device. One file, for listings.

@@ -27,14 +27,31 @@ static struct fact_text read_text(struct sriov *s, const char *name)
 	return fact;
 }
 
-static struct fact_number read_number(struct sriov *s, const char *name)
+/* Of what may wait for the kernel. */
+static struct fact_text read_waiting(struct sriov *s, const char *name)
 {
-	struct fact_text text = read_text(s, name);
+	struct bytes text;
+	struct fact_text fact = {
+		.error = host_read_waiting(s->host, s->pf, name, &text),
+	};
+
+	if (fact.error == 0)
+		fact.value = text_trimmed(&s->host->arena, text);
+	return fact;
+}
+
+static struct fact_number number_of(struct fact_text text)
+{
 	struct fact_number fact = { .error = text.error };
 
 	if (fact.error == 0 && text_number(text.value, 10, UINT32_MAX, &fact.value) < 0)
 		fact.error = -EBADMSG;
 	return fact;
+}
+
+static struct fact_number read_number(struct sriov *s, const char *name)
+{
+	return number_of(read_text(s, name));
 }
 
 /* ---- interfaces ---- */
@@ -169,7 +186,7 @@ int sriov_read(struct host *host, const struct sriov_kernel *kernel, struct pci_
 			"%s cannot have virtual functions: it has no SR-IOV capability, or "
 			"the firmware has it turned off",
 			pf->name);
-	s->now = read_number(s, "sriov_numvfs");
+	s->now = number_of(read_waiting(s, "/sriov_numvfs"));
 	s->offset = read_number(s, "sriov_offset");
 	s->stride = read_number(s, "sriov_stride");
 	s->autoprobe = read_number(s, "sriov_drivers_autoprobe");

@@ -64,7 +64,7 @@ run passthru bind "$nvme"
 is "$status $(driver "$nvme")" "0 vfio-pci" "at last: bind works"
 run passthru --json release "$nvme"
 is "$status" 0 "at last: release works"
-is "$(jq -r '.functions[].state' "$out")" done "at last: and says so"
+is "$(jq -r '.functions[].state' "$out")" "done" "at last: and says so"
 is "$(driver "$nvme") $(override "$nvme")" "nvme (null)" "at last: everything is as before"
 wait_for 10 test -b /dev/nvme0n1 || true
 check "at last: the disk is there" test -b /dev/nvme0n1
