@@ -126,22 +126,21 @@ static void add_state(struct doc_node *root, const struct watch_change *change)
 			  fact_value(members[i].event, change->state.fact[members[i].fact]));
 }
 
+/* Whether a handover could be behind it. */
+static bool is_of_handovers(enum watch_event event)
+{
+	return event == WATCH_STATE || event == WATCH_BIND || event == WATCH_UNBIND ||
+	       event == WATCH_DRIVER || event == WATCH_OVERRIDE;
+}
+
 /* A driver that changes by a handover of ours has its record while it does. */
 static void add_record(struct host *host, struct doc_node *root, const struct watch_change *change)
 {
-	struct handover_past past;
+	struct handover_past past = { 0 };
 
-	switch (change->event) {
-	case WATCH_STATE:
-	case WATCH_BIND:
-	case WATCH_UNBIND:
-	case WATCH_DRIVER:
-	case WATCH_OVERRIDE:
+	if (is_of_handovers(change->event))
 		handover_past(host, &change->function->function, &past);
-		if (past.recorded)
-			break;
-		/* fall through */
-	default:
+	if (!past.recorded) {
 		doc_field(root, "record", NULL, doc_none());
 		return;
 	}
