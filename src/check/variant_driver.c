@@ -8,18 +8,6 @@
 
 #include <errno.h>
 
-/* Names of drivers have dashes where those of modules may have underscores. */
-static bool is_same(const char *driver, const char *module)
-{
-	for (; *driver || *module; driver++, module++) {
-		char a = *driver == '-' ? '_' : *driver, b = *module == '-' ? '_' : *module;
-
-		if (a != b)
-			return false;
-	}
-	return true;
-}
-
 static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 {
 	const struct device_facts *facts = f->facts;
@@ -37,7 +25,7 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 	for (size_t i = 0; i < facts->n_variants; i++)
 		verdict_evidence(v, facts->variants_path, "%s %s", facts->variants[i].alias,
 				 facts->variants[i].module);
-	if (f->driver.error == 0 && is_same(f->driver.value, best->module)) {
+	if (f->driver.error == 0 && kernel_same_name(f->driver.value, best->module)) {
 		verdict_set(v, VERDICT_PASS, "%s, made for this device, holds it", best->module);
 		verdict_evidence(v, device_path(v, f, "driver"), "%s", f->driver.value);
 		return;

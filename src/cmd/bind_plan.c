@@ -128,16 +128,10 @@ static void add_losses(struct request *request, const struct handover *handover)
 		const struct device_uses *uses = &host_read_device(request->host, f)->uses;
 
 		for (size_t k = 0; k < uses->n; k++) {
-			const struct device_use *use = &uses->use[k];
 			struct doc_row *row = doc_row(table);
 
 			doc_cell(row, doc_string(f->name));
-			doc_cell(row, doc_string(use_kind_word(use->kind)));
-			doc_cell(row, doc_bool(use->active));
-			doc_cell(row, doc_string(use->what));
-			doc_cell(row, doc_string(use->where));
-			doc_cell(row, doc_string(use->value));
-			doc_cell(row, doc_string(use->stop));
+			use_cells(row, &uses->use[k]);
 		}
 	}
 }

@@ -126,3 +126,13 @@ void function_cells(struct request *request, struct doc_row *row, const struct p
 	doc_cell(row, function_class(request, f));
 	doc_cell(row, fact_text(f->driver));
 }
+
+void use_cells(struct doc_row *row, const struct device_use *use)
+{
+	doc_cell(row, doc_string(use_kind_word(use->kind)));
+	doc_cell(row, doc_bool(use->active));
+	doc_cell(row, doc_string(use->what));
+	doc_cell(row, doc_string(use->where));
+	doc_cell(row, doc_string(use->value));
+	doc_cell(row, doc_string(use->stop));
+}

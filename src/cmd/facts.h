@@ -37,3 +37,6 @@ struct doc_column *function_columns(struct request *request, const struct doc_co
 				    size_t n);
 struct doc_value function_selector(struct request *request, const struct pci_function *f);
 void function_cells(struct request *request, struct doc_row *row, const struct pci_function *f);
+
+/* The cells of a use: kind, whether it is active, what, where, value, how to stop it. */
+void use_cells(struct doc_row *row, const struct device_use *use);

@@ -23,17 +23,8 @@ static void add_losses(struct request *request, const struct device_facts *facts
 		root, "losses", "What the host loses with it", columns, ARRAY_SIZE(columns), NULL,
 		uses->n_gaps ? "Nothing that could be seen." : "Nothing that is in use.");
 
-	for (size_t i = 0; i < uses->n; i++) {
-		const struct device_use *use = &uses->use[i];
-		struct doc_row *row = doc_row(table);
-
-		doc_cell(row, doc_string(use_kind_word(use->kind)));
-		doc_cell(row, doc_bool(use->active));
-		doc_cell(row, doc_string(use->what));
-		doc_cell(row, doc_string(use->where));
-		doc_cell(row, doc_string(use->value));
-		doc_cell(row, doc_string(use->stop));
-	}
+	for (size_t i = 0; i < uses->n; i++)
+		use_cells(doc_row(table), &uses->use[i]);
 	for (size_t i = 0; i < uses->n_gaps; i++)
 		doc_note(root, arena_printf(a, "There may be more (%s): %s could not be read, %s.",
 					    use_kind_word(uses->gap[i].kind), uses->gap[i].where,

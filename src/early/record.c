@@ -15,24 +15,10 @@
 
 long early_read(int root, const char *path, char *ret, size_t size)
 {
-	CLEANUP_CLOSE int fd = openat(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	size_t n = 0;
+	ssize_t n = reserve_read(root, path, ret, size - 1);
 
-	*ret = '\0';
-	if (fd < 0)
-		return -errno;
-	while (n + 1 < size) {
-		ssize_t got = read(fd, ret + n, size - 1 - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	ret[n] = '\0';
-	return (long)n;
+	ret[n < 0 ? 0 : n] = '\0';
+	return n;
 }
 
 static int write_all(int fd, const char *text, size_t n)

@@ -167,18 +167,6 @@ static int fail_load(struct host *host, const char *module, const char *command,
 	return err_io(e, error, "loading the module %s", module);
 }
 
-/* Names of drivers have dashes where those of modules may have underscores. */
-static bool is_same(const char *driver, const char *module)
-{
-	for (; *driver || *module; driver++, module++) {
-		char a = *driver == '-' ? '_' : *driver, b = *module == '-' ? '_' : *module;
-
-		if (a != b)
-			return false;
-	}
-	return true;
-}
-
 /* The name that the driver of a module has with the kernel; NULL when there is none. */
 static const char *driver_of(struct host *host, const char *module)
 {
@@ -187,7 +175,7 @@ static const char *driver_of(struct host *host, const char *module)
 	if (root_list(host->root, &host->arena, "sys/bus/pci/drivers", &names) < 0)
 		return NULL;
 	for (size_t i = 0; i < names.n; i++) {
-		if (is_same(names.name[i], module))
+		if (kernel_same_name(names.name[i], module))
 			return names.name[i];
 	}
 	return NULL;
@@ -219,7 +207,7 @@ static const struct variant_driver *find_variant(const struct device_facts *fact
 						 const char *named)
 {
 	for (size_t i = 0; i < facts->n_variants; i++) {
-		if (is_same(named, facts->variants[i].module))
+		if (kernel_same_name(named, facts->variants[i].module))
 			return &facts->variants[i];
 	}
 	return NULL;
@@ -232,9 +220,11 @@ static bool choose_named(struct host *host, struct handover_function *f, const c
 	const struct variant_driver *variant = find_variant(facts, named);
 
 	/* without a list of aliases the user is the only one who knows */
-	if (!variant && !is_same(named, VFIO_PCI) && facts->variants_error == 0)
+	if (!variant && !kernel_same_name(named, VFIO_PCI) && facts->variants_error == 0)
 		return false;
-	f->driver_wanted = variant ? variant->module : is_same(named, VFIO_PCI) ? VFIO_PCI : named;
+	f->driver_wanted = variant                             ? variant->module
+			   : kernel_same_name(named, VFIO_PCI) ? VFIO_PCI
+							       : named;
 	f->driver_why = "as asked for";
 	return true;
 }
@@ -279,7 +269,7 @@ static int choose(struct host *host, struct handover_function *f, struct err *e)
 {
 	const char *driver;
 	struct err variant = { 0 };
-	bool fixed = !f->driver_wanted || is_same(f->driver_wanted, VFIO_PCI) ||
+	bool fixed = !f->driver_wanted || kernel_same_name(f->driver_wanted, VFIO_PCI) ||
 		     (f->driver_why && str_eq(f->driver_why, "as asked for"));
 	int error = need(host, f->driver_wanted ? f->driver_wanted : VFIO_PCI, &driver,
 			 fixed ? e : &variant);
@@ -296,8 +286,8 @@ static int choose(struct host *host, struct handover_function *f, struct err *e)
 
 /*
  * Guests that do not use iommufd need it. It is a soft dependency of vfio, and libkmod loads those
- * of dependencies too (__kmod_module_get_probe_list()), but not everybody does: with vfio-pci from
- * busybox's modprobe or an initramfs it is missing, and VFIO_CHECK_EXTENSION finds no type 1. A
+ * of dependencies too (__kmod_module_get_probe_list()), but vfio-pci may have been there before, by
+ * other means: in the lab it was without type 1, and VFIO_CHECK_EXTENSION said so. A
  * kernel whose iommufd serves the containers of VFIO has none, hence no failure of it counts.
  */
 static void load_type1(struct host *host)

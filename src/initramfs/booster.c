@@ -42,11 +42,6 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 			    output, NULL);
 }
 
-static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
-{
-	return kernel->image ? build(a, kernel, path_absolute(a, kernel->image)) : NULL;
-}
-
 const struct initramfs_generator initramfs_booster = {
 	.name = "booster",
 	.programs = programs,
@@ -54,5 +49,4 @@ const struct initramfs_generator initramfs_booster = {
 	.read_config = read_config,
 	.locate = locate,
 	.build = build,
-	.rebuild = rebuild,
 };

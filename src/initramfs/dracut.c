@@ -70,11 +70,6 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 	return command_line(a, "dracut", "--force", output, kernel->release, NULL);
 }
 
-static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
-{
-	return kernel->image ? build(a, kernel, path_absolute(a, kernel->image)) : NULL;
-}
-
 const struct initramfs_generator initramfs_dracut = {
 	.name = "dracut",
 	.programs = programs,
@@ -83,5 +78,4 @@ const struct initramfs_generator initramfs_dracut = {
 	.read_config = read_config,
 	.locate = locate,
 	.build = build,
-	.rebuild = rebuild,
 };

@@ -243,5 +243,10 @@ const char *const *initramfs_build(const struct initramfs_setup *setup, struct a
 const char *const *initramfs_rebuild(const struct initramfs_setup *setup, struct arena *a,
 				     const struct initramfs_kernel *kernel)
 {
-	return setup->chosen->generator->rebuild(a, kernel);
+	const struct initramfs_generator *generator = setup->chosen->generator;
+	const char *const *own = generator->rebuild ? generator->rebuild(a, kernel) : NULL;
+
+	if (own || !kernel->image)
+		return own;
+	return generator->build(a, kernel, path_absolute(a, kernel->image));
 }

@@ -68,7 +68,8 @@ struct initramfs_generator {
 	void (*read_config)(struct root *r, struct arena *a, struct initramfs_config *config);
 	void (*locate)(struct root *r, struct arena *a, const struct initramfs_setup *setup,
 		       struct initramfs_kernel *kernel);
-	/* see initramfs_build() and initramfs_rebuild() */
+	/* see initramfs_build() and initramfs_rebuild(); rebuild where it is not build over the
+	 * image: it may be NULL, and so may its answer */
 	const char *const *(*build)(struct arena *a, const struct initramfs_kernel *kernel,
 				    const char *output);
 	const char *const *(*rebuild)(struct arena *a, const struct initramfs_kernel *kernel);

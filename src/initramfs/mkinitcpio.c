@@ -114,9 +114,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
 {
-	if (kernel->preset)
-		return command_line(a, "mkinitcpio", "-p", kernel->preset, NULL);
-	return kernel->image ? build(a, kernel, path_absolute(a, kernel->image)) : NULL;
+	return kernel->preset ? command_line(a, "mkinitcpio", "-p", kernel->preset, NULL) : NULL;
 }
 
 const struct initramfs_generator initramfs_mkinitcpio = {

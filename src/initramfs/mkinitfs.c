@@ -32,11 +32,6 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 	return command_line(a, "mkinitfs", "-o", output, kernel->release, NULL);
 }
 
-static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
-{
-	return kernel->image ? build(a, kernel, path_absolute(a, kernel->image)) : NULL;
-}
-
 const struct initramfs_generator initramfs_mkinitfs = {
 	.name = "mkinitfs",
 	.programs = programs,
@@ -44,5 +39,4 @@ const struct initramfs_generator initramfs_mkinitfs = {
 	.read_config = read_config,
 	.locate = locate,
 	.build = build,
-	.rebuild = rebuild,
 };

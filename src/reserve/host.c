@@ -36,7 +36,7 @@ static bool parse_modalias(const char *text, struct reserve_ids *ret)
 	return true;
 }
 
-static ssize_t read_at(int dir, const char *path, void *ret, size_t size)
+ssize_t reserve_read(int dir, const char *path, void *ret, size_t size)
 {
 	CLEANUP_CLOSE int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -65,7 +65,7 @@ static bool read_function(int devices, const char *name, struct reserve_function
 		return false;
 	snprintf(ret->address, sizeof(ret->address), "%s", name);
 	snprintf(path, sizeof(path), "%s/modalias", ret->address);
-	ssize_t n = read_at(devices, path, text, sizeof(text) - 1);
+	ssize_t n = reserve_read(devices, path, text, sizeof(text) - 1);
 	if (n < 0)
 		return false;
 	text[n] = '\0';
@@ -142,6 +142,6 @@ void reserve_read_serial(void *closure, struct reserve_function *f)
 	char path[sizeof(DEVICES) + 32];
 
 	snprintf(path, sizeof(path), DEVICES "/%s/config", f->address);
-	ssize_t n = read_at(*(int *)closure, path, config, sizeof(config));
+	ssize_t n = reserve_read(*(int *)closure, path, config, sizeof(config));
 	f->has_serial = n > 0 && reserve_serial(config, (size_t)n, &f->serial);
 }

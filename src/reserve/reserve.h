@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define RESERVE_FILE "etc/passthru/devices"
 /* The first line; another number is another format. */
@@ -131,6 +132,9 @@ void reserve_match(const struct reserve_record *records, size_t n, const struct 
 		   struct reserve_match *ret);
 
 /* ---- host.c: functions of a host from its sysfs ---- */
+
+/* A file below the directory @dir, @size bytes of it at most. Their number, or a negative errno. */
+MUST_CHECK ssize_t reserve_read(int dir, const char *path, void *ret, size_t size);
 
 /*
  * Reads the functions below the directory @root, per function a link and its modalias, neither of

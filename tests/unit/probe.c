@@ -8,21 +8,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-static int start(void **state)
-{
-	static struct probe_bench b;
-
-	probe_bench_start(&b);
-	*state = &b;
-	return 0;
-}
-
-static int stop(void **state)
-{
-	probe_bench_stop(*state);
-	return 0;
-}
-
 /* What reset_method is while the function is reset. */
 static void note_method(struct fake_vfio *f, enum fake_vfio_kind kind, unsigned long request,
 			void *argument)
@@ -236,16 +221,24 @@ static void test_guest_has_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_all_well, start, stop),
-		cmocka_unit_test_setup_teardown(test_card, start, stop),
-		cmocka_unit_test_setup_teardown(test_gentle, start, stop),
-		cmocka_unit_test_setup_teardown(test_one_method, start, stop),
-		cmocka_unit_test_setup_teardown(test_one_backend, start, stop),
-		cmocka_unit_test_setup_teardown(test_backend_missing, start, stop),
-		cmocka_unit_test_setup_teardown(test_bus_master, start, stop),
-		cmocka_unit_test_setup_teardown(test_rom, start, stop),
-		cmocka_unit_test_setup_teardown(test_not_with_vfio, start, stop),
-		cmocka_unit_test_setup_teardown(test_guest_has_it, start, stop),
+		cmocka_unit_test_setup_teardown(test_all_well, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_card, probe_bench_setup, probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_gentle, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_one_method, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_one_backend, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_backend_missing, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_bus_master, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_rom, probe_bench_setup, probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_not_with_vfio, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_guest_has_it, probe_bench_setup,
+						probe_bench_teardown),
 	};
 
 	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);

@@ -225,3 +225,19 @@ static inline void assert_step_says(const struct probe_steps *steps, const char 
 	if (!step->what || !strstr(step->what, words))
 		fail_msg("%s says \"%s\", not \"%s\"", name, step->what ? step->what : "", words);
 }
+
+/* Of a group of tests: *state is the bench. */
+static inline int probe_bench_setup(void **state)
+{
+	static struct probe_bench b;
+
+	probe_bench_start(&b);
+	*state = &b;
+	return 0;
+}
+
+static inline int probe_bench_teardown(void **state)
+{
+	probe_bench_stop(*state);
+	return 0;
+}

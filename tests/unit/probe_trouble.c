@@ -11,21 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int start(void **state)
-{
-	static struct probe_bench b;
-
-	probe_bench_start(&b);
-	*state = &b;
-	return 0;
-}
-
-static int stop(void **state)
-{
-	probe_bench_stop(*state);
-	return 0;
-}
-
 static const struct probe_function *probe_other(struct probe_bench *b)
 {
 	assert_int_equal(probe_bench_run_one(b, OTHER), 0);
@@ -381,23 +366,40 @@ static void test_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_no_remapping, start, stop),
-		cmocka_unit_test_setup_teardown(test_not_viable, start, stop),
-		cmocka_unit_test_setup_teardown(test_one_backend_refuses, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_rights, start, stop),
-		cmocka_unit_test_setup_teardown(test_memory_refused, start, stop),
-		cmocka_unit_test_setup_teardown(test_little_memory, start, stop),
-		cmocka_unit_test_setup_teardown(test_huge_pages, start, stop),
-		cmocka_unit_test_setup_teardown(test_lock_limit, start, stop),
-		cmocka_unit_test_setup_teardown(test_silent_bar, start, stop),
-		cmocka_unit_test_setup_teardown(test_silent, start, stop),
-		cmocka_unit_test_setup_teardown(test_silent_after_reset, start, stop),
-		cmocka_unit_test_setup_teardown(test_changed_by_reset, start, stop),
-		cmocka_unit_test_setup_teardown(test_bar_silent_after_reset, start, stop),
-		cmocka_unit_test_setup_teardown(test_reset_refused, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_reset, start, stop),
-		cmocka_unit_test_setup_teardown(test_others_on_the_bus, start, stop),
-		cmocka_unit_test_setup_teardown(test_methods_not_writable, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_remapping, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_not_viable, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_one_backend_refuses, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_no_rights, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_memory_refused, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_little_memory, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_huge_pages, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_lock_limit, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_silent_bar, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_silent, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_silent_after_reset, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_changed_by_reset, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_bar_silent_after_reset, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_reset_refused, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_no_reset, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_others_on_the_bus, probe_bench_setup,
+						probe_bench_teardown),
+		cmocka_unit_test_setup_teardown(test_methods_not_writable, probe_bench_setup,
+						probe_bench_teardown),
 		cmocka_unit_test(test_killed),
 	};
 
