@@ -73,7 +73,8 @@ static int is_needed(struct host *host, const struct step *step, bool acted, boo
 	bool as_wanted = false;
 
 	if (step->kind == STEP_COMMAND) {
-		*ret = acted || (step->proof && step->proof(host, step, &missing) < 0);
+		*ret = acted ||
+		       (step->proof && step->proof(host, step, step->becomes, &missing) < 0);
 		return 0;
 	}
 	int error = resolve(host, step, &path, e);
@@ -360,7 +361,7 @@ static int act_command(struct work *work, const struct step *step, struct err *e
 		error = generator_run(step->argv, work->session->lock_fd, e);
 	if (error < 0 || !step->proof)
 		return error;
-	error = step->proof(work->change.host, step, &missing);
+	error = step->proof(work->change.host, step, step->output, &missing);
 	if (error < 0)
 		return err_fail(e, error, "%s ended with status 0, without its effect: %s",
 				step->argv[0], missing.text);

@@ -60,11 +60,19 @@ struct step {
 	 * NULL: nothing is */
 	const char *trace;
 	/*
-	 * Whether the effect is there: 0, or a negative errno and what is missing. Called before,
-	 * to see whether there is something to do, and after. NULL: the command belongs to the
-	 * steps before it, and is run when one of them had something to do.
+	 * A command that makes one file anew writes it as @output; when @proof has looked at that,
+	 * it is flushed and renamed over @becomes, so that @becomes is never half written. What was
+	 * there stays as @keep (NULL: it does not). All three count as written. @regenerate writes
+	 * @output too. NULL: the command writes in place.
 	 */
-	int (*proof)(struct host *host, const struct step *step, struct err *e);
+	const char *output, *becomes, *keep;
+	/*
+	 * Whether the effect is there: 0, or a negative errno and what is missing. Called before,
+	 * with @becomes, to see whether there is something to do, and after, with @output; NULL
+	 * where the command writes in place. NULL: the command belongs to the steps before it, and
+	 * is run when one of them had something to do.
+	 */
+	int (*proof)(struct host *host, const struct step *step, const char *path, struct err *e);
 	const void *data; /* for @proof */
 };
 
@@ -80,10 +88,23 @@ struct note {
 
 struct plan {
 	struct step *steps;
-	size_t n_steps;
+	size_t n_steps, steps_room;
 	struct note *notes;
-	size_t n_notes;
+	size_t n_notes, notes_room;
+	/* the change that this one goes on with; 0: none */
+	unsigned continues;
 };
+
+/* ---- plan.c: plans are built by appending; what steps point to lives as long as the plan ---- */
+
+/* A zeroed step, to be filled in. Good until the next call. */
+struct step *plan_step(struct arena *a, struct plan *plan, enum step_kind kind, const char *why);
+/* STEP_FILE with this content. @mode: of a new file, 0 for 0644. */
+void plan_file(struct arena *a, struct plan *plan, const char *why, const char *path,
+	       struct bytes content, mode_t mode);
+/* STEP_FILE that is to be no more. */
+void plan_absent(struct arena *a, struct plan *plan, const char *why, const char *path);
+void plan_note(struct arena *a, struct plan *plan, enum note_kind kind, const char *text);
 
 enum change_state {
 	CHANGE_APPLYING, /* was killed, will be taken back */
@@ -102,6 +123,7 @@ struct change_info {
 	int64_t time_s;      /* of its beginning, since 1970 */
 	struct names whys;   /* of its steps */
 	struct names paths;  /* what it touched */
+	unsigned continues;  /* the change that it goes on with; 0: none */
 	const char *problem; /* of a damaged one: a sentence */
 };
 

@@ -48,8 +48,10 @@ static inline bool machine_holds(struct host *host, const char *path, const char
 	return root_read(host->root, &host->arena, path, &data) == 0 && strstr(data.data, what);
 }
 
-static inline int machine_proof(struct host *host, const struct step *step, struct err *e)
+static inline int machine_proof(struct host *host, const struct step *step, const char *output,
+				struct err *e)
 {
+	(void)output;
 	bool env = str_eq(step->argv[2], "setenv");
 	const char *path = env ? "boot/grub/grubenv" : "boot/grub/grub.cfg";
 
