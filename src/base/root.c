@@ -146,6 +146,50 @@ int root_write_watched(struct root *r, const char *path, const char *text, unsig
 	return r->ops->write_watched(r, path, text, strlen(text), limit_ms, ret_child);
 }
 
+bool root_step_fits(const char *expected, const char *or_expected, struct bytes data)
+{
+	size_t n = data.n;
+
+	while (n > 0 && strchr(" \t\n", data.data[n - 1]))
+		n--;
+	for (const char *text = expected; text; text = text == expected ? or_expected : NULL) {
+		if (strlen(text) == n && memcmp(text, data.data, n) == 0)
+			return true;
+	}
+	return !expected;
+}
+
+static int step_alone(struct root *r, struct arena *a, struct root_step *step, unsigned limit_ms,
+		      pid_t *ret_child)
+{
+	if (step->text)
+		return root_write_watched(r, step->path, step->text, limit_ms, ret_child);
+	int error = root_read_watched(r, a, step->path, limit_ms, &step->data, ret_child);
+	if (error == 0 && !root_step_fits(step->expected, step->or_expected, step->data))
+		error = -EBADE;
+	return error;
+}
+
+int root_watched(struct root *r, struct arena *a, struct root_step *steps, size_t n,
+		 unsigned limit_ms, pid_t *ret_child)
+{
+	int error = 0;
+
+	*ret_child = 0;
+	for (size_t i = 0; i < n; i++) {
+		steps[i].error = -ECANCELED;
+		steps[i].data = (struct bytes){ 0 };
+	}
+	if (r->ops->watched)
+		return r->ops->watched(r, a, steps, n, limit_ms, ret_child);
+	for (size_t i = 0; i < n && error == 0; i++) {
+		error = steps[i].error = step_alone(r, a, &steps[i], limit_ms, ret_child);
+		if (error == steps[i].accepted)
+			error = 0;
+	}
+	return error;
+}
+
 int root_read_watched(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
 		      struct bytes *ret, pid_t *ret_child)
 {

@@ -38,6 +38,17 @@ struct names {
 	size_t n;
 };
 
+/* One of several reads and writes that root_watched() does one after the other. */
+struct root_step {
+	const char *path;
+	const char *text; /* to be written; NULL: it is read */
+	/* what a read has to say, blanks at its end left out: one of both; NULL: anything */
+	const char *expected, *or_expected;
+	int accepted;      /* an error that does not end the series */
+	int error;         /* -EBADE: it says something else; -ECANCELED: it was not begun */
+	struct bytes data; /* that was read */
+};
+
 struct root_ops {
 	int (*read)(struct root *r, struct arena *a, const char *path, size_t max_bytes,
 		    struct bytes *ret);
@@ -57,6 +68,9 @@ struct root_ops {
 			     unsigned limit_ms, pid_t *ret_child);
 	int (*read_watched)(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
 			    struct bytes *ret, pid_t *ret_child);
+	/* NULL: root_watched() makes them out of these two */
+	int (*watched)(struct root *r, struct arena *a, struct root_step *steps, size_t n,
+		       unsigned limit_ms, pid_t *ret_child);
 	void (*close)(struct root *r);
 };
 
@@ -111,6 +125,15 @@ MUST_CHECK int root_write_watched(struct root *r, const char *path, const char *
 				  unsigned limit_ms, pid_t *ret_child);
 MUST_CHECK int root_read_watched(struct root *r, struct arena *a, const char *path,
 				 unsigned limit_ms, struct bytes *ret, pid_t *ret_child);
+/*
+ * The same for a series, which ends with the first step that fails and returns its error; each step
+ * has @limit_ms of its own. The child is asked and answers once for many steps: to wake it and be
+ * woken costs more than most of them do.
+ */
+MUST_CHECK int root_watched(struct root *r, struct arena *a, struct root_step *steps, size_t n,
+			    unsigned limit_ms, pid_t *ret_child);
+/* Whether what was read is what the step expects. */
+bool root_step_fits(const char *expected, const char *or_expected, struct bytes data);
 /*
  * Exclusive lock on a file, created when absent, with @text written into it; -EWOULDBLOCK when
  * another process has it. Closing *@ret_fd lets go of it, unless a child of root_write_watched()

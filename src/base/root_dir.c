@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -156,21 +157,23 @@ static int dir_read(struct root *r, struct arena *a, const char *path, size_t ma
 		open_in((struct root_dir *)r, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return fd;
-	do
-		n = read(fd, page, sizeof(page));
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
+	size_t have = 0;
+	do {
+		n = read(fd, page + have, sizeof(page) - have);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		have += n > 0 ? (size_t)n : 0;
+	} while (n < 0 || (n > 0 && have < sizeof(page) && !short_is_end));
 
-	if (n == 0 || (short_is_end && (size_t)n < sizeof(page))) {
-		if ((size_t)n > max_bytes)
+	if (have < sizeof(page)) {
+		if (have > max_bytes)
 			return -EFBIG;
-		*ret = (struct bytes){ arena_memdup(a, page, (size_t)n), (size_t)n };
+		*ret = (struct bytes){ arena_memdup(a, page, have), have };
 		return 0;
 	}
 	CLEANUP_FREE char *data = NULL;
 	size_t total = 0;
-	int error = read_long(fd, page, (size_t)n, max_bytes, &data, &total);
+	int error = read_long(fd, page, have, max_bytes, &data, &total);
 	if (error < 0)
 		return error;
 	if (total > max_bytes)
@@ -217,46 +220,51 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void close_stream(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
+struct name_list {
+	const char **name;
+	size_t n, size;
+};
 
-static int dir_list(struct root *r, struct arena *a, const char *path, struct names *ret)
+/* All that one getdents64() has given. */
+static void add_names(struct arena *a, struct name_list *list, const char *entries, size_t n_bytes)
 {
-	struct root_dir *dir = (struct root_dir *)r;
-	size_t n = 0, size = 64;
+	for (size_t at = 0; at < n_bytes;) {
+		const struct dirent64 *entry = (const void *)(entries + at);
 
-	int fd = open_in(dir, path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return fd;
-	CLEANUP(close_stream) DIR *stream = fdopendir(fd);
-	if (!stream) {
-		int error = -errno;
-		close(fd);
-		return error;
-	}
-	const char **name = arena_array(a, size, sizeof(*name));
-	for (;;) {
-		errno = 0;
-		const struct dirent *entry = readdir(stream);
-		if (!entry)
-			break;
+		at += entry->d_reclen;
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (n == size) {
-			const char **larger = arena_array(a, size * 2, sizeof(*name));
-			memcpy(larger, name, size * sizeof(*name));
-			name = larger;
-			size *= 2;
+		if (list->n == list->size) {
+			list->size = list->size ? list->size * 2 : 16;
+			const char **larger = arena_array(a, list->size, sizeof(*larger));
+			if (list->n)
+				memcpy(larger, list->name, list->n * sizeof(*larger));
+			list->name = larger;
 		}
-		name[n++] = arena_strdup(a, entry->d_name);
+		list->name[list->n++] = arena_strdup(a, entry->d_name);
 	}
-	if (errno)
+}
+
+/*
+ * Without a stream of readdir(3), which asks the kernel three things more and takes 32 KiB from
+ * malloc each time: the descriptors of every process are listed before a device is taken.
+ */
+static int dir_list(struct root *r, struct arena *a, const char *path, struct names *ret)
+{
+	alignas(struct dirent64) char entries[32 * 1024];
+	struct name_list list = { 0 };
+	ssize_t n;
+
+	CLEANUP_CLOSE int fd = open_in((struct root_dir *)r, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	while ((n = getdents64(fd, entries, sizeof(entries))) > 0)
+		add_names(a, &list, entries, (size_t)n);
+	if (n < 0)
 		return -errno;
-	qsort(name, n, sizeof(*name), by_bytes);
-	*ret = (struct names){ name, n };
+	if (list.n > 1)
+		qsort(list.name, list.n, sizeof(*list.name), by_bytes);
+	*ret = (struct names){ list.name, list.n };
 	return 0;
 }
 
@@ -417,20 +425,34 @@ static int child_read(void *closure, const char *path, char *data, size_t size, 
 
 static const struct writer_calls calls = { child_write, child_read };
 
-static int dir_write_watched(struct root *r, const char *path, const void *data, size_t n,
-			     unsigned limit_ms, pid_t *ret_child)
+static int dir_watched(struct root *r, struct arena *a, struct root_step *steps, size_t n,
+		       unsigned limit_ms, pid_t *ret_child)
 {
 	struct root_dir *dir = (struct root_dir *)r;
 
-	return writer_write(&dir->writer, &calls, dir, path, data, n, limit_ms, ret_child);
+	return writer_do(&dir->writer, &calls, dir, a, steps, n, limit_ms, ret_child);
+}
+
+static int dir_write_watched(struct root *r, const char *path, const void *data, size_t n,
+			     unsigned limit_ms, pid_t *ret_child)
+{
+	struct arena scratch = { 0 };
+	struct root_step step = { .path = path, .text = arena_strndup(&scratch, data, n) };
+	int error = dir_watched(r, &scratch, &step, 1, limit_ms, ret_child);
+
+	arena_free(&scratch);
+	return error;
 }
 
 static int dir_read_watched(struct root *r, struct arena *a, const char *path, unsigned limit_ms,
 			    struct bytes *ret, pid_t *ret_child)
 {
-	struct root_dir *dir = (struct root_dir *)r;
+	struct root_step step = { .path = path };
+	int error = dir_watched(r, a, &step, 1, limit_ms, ret_child);
 
-	return writer_read(&dir->writer, &calls, dir, a, path, limit_ms, ret, ret_child);
+	if (error == 0)
+		*ret = step.data;
+	return error;
 }
 
 static void dir_close(struct root *r)
@@ -455,6 +477,7 @@ static const struct root_ops dir_ops = {
 	.unlock = dir_unlock,
 	.write_watched = dir_write_watched,
 	.read_watched = dir_read_watched,
+	.watched = dir_watched,
 	.close = dir_close,
 };
 

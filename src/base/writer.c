@@ -15,7 +15,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -24,47 +26,121 @@
 /* Descriptors above this are not looked at one by one when a child begins. */
 #define OWN_DESCRIPTORS 1024
 
-/* What is asked: the path with its NUL, then the bytes to write. One message, so never in parts. */
+/* How many steps one message asks for at most, and how long what it asks or answers may be. */
+#define STEPS_MAX 64
+#define TEXT_MAX (16 * 1024)
+
+/* Written by the child: the step that it is in, and since when. */
+struct writer_progress {
+	atomic_uint step;
+	atomic_llong began_ms;
+};
+
+/* A step on its way: what it points to follows in the text, each with a NUL. */
+struct asked {
+	int accepted;
+	bool write, expects, or_expects;
+	size_t n_data; /* of what is written */
+};
+
+/* One message each, so never in parts; what is not used of the arrays is not sent. */
 struct question {
-	bool write;
-	char text[PATH_MAX + WRITER_BYTES_MAX];
+	size_t n;
+	struct asked step[STEPS_MAX];
+	size_t n_text;
+	char text[TEXT_MAX];
 };
 
 struct answer {
-	int error;
-	char data[WRITER_BYTES_MAX];
+	size_t n; /* steps that were begun */
+	struct {
+		int error;
+		size_t n_data;
+	} step[STEPS_MAX];
+	size_t n_data;
+	char data[TEXT_MAX];
 };
 
-static int hand_over(const struct writer_calls *calls, void *closure, const struct question *q,
-		     size_t n_text, struct answer *ret, size_t *ret_n)
+static long long now_ms(void)
 {
-	size_t n_path = strnlen(q->text, n_text) + 1;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the child ---- */
+
+/* The next string of the question. */
+static const char *take(const struct question *q, size_t *at, size_t n)
+{
+	const char *text = q->text + *at;
+
+	*at += n + 1;
+	return text;
+}
+
+static const char *take_string(const struct question *q, size_t *at)
+{
+	return take(q, at, strlen(q->text + *at));
+}
+
+static int do_step(const struct writer_calls *calls, void *closure, const struct question *q,
+		   const struct asked *step, size_t *at, char *data, size_t *ret_n)
+{
+	const char *path = take_string(q, at);
+	const char *text = step->write ? take(q, at, step->n_data) : NULL;
+	const char *expected = step->expects ? take_string(q, at) : NULL;
+	const char *or_expected = step->or_expects ? take_string(q, at) : NULL;
 
 	*ret_n = 0;
-	if (n_path > n_text)
-		return -EPROTO;
-	if (q->write)
-		return calls->write(closure, q->text, q->text + n_path, n_text - n_path);
-	return calls->read(closure, q->text, ret->data, sizeof(ret->data), ret_n);
+	if (step->write)
+		return calls->write(closure, path, text, step->n_data);
+	int error = calls->read(closure, path, data, WRITER_BYTES_MAX, ret_n);
+	if (error == 0 && !root_step_fits(expected, or_expected, (struct bytes){ data, *ret_n }))
+		error = -EBADE;
+	return error;
+}
+
+/* Ends early when the answer has no room for a page more: the rest is asked for again. */
+static void do_steps(const struct writer_calls *calls, void *closure, const struct question *q,
+		     struct writer_progress *progress, struct answer *ret)
+{
+	size_t at = 0;
+	bool go_on = true;
+
+	ret->n = ret->n_data = 0;
+	while (go_on && ret->n < q->n && ret->n_data + WRITER_BYTES_MAX <= sizeof(ret->data)) {
+		const struct asked *step = &q->step[ret->n];
+		size_t n;
+
+		atomic_store(&progress->began_ms, now_ms());
+		atomic_store(&progress->step, (unsigned)ret->n);
+		int error = do_step(calls, closure, q, step, &at, ret->data + ret->n_data, &n);
+		ret->step[ret->n].error = error;
+		ret->step[ret->n].n_data = n;
+		ret->n_data += n;
+		ret->n++;
+		go_on = error == 0 || error == step->accepted;
+	}
 }
 
 /* The life of a child: it ends when the other side of its socket does. */
-static void serve(const struct writer_calls *calls, void *closure, int fd)
+static void serve(const struct writer_calls *calls, void *closure, int fd,
+		  struct writer_progress *progress)
 {
-	struct question question;
-	struct answer answer;
-	size_t n_data;
+	static struct question question;
+	static struct answer answer;
 
 	for (;;) {
 		ssize_t n = recv(fd, &question, sizeof(question), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= (ssize_t)offsetof(struct question, text))
+		if (n < (ssize_t)offsetof(struct question, text))
 			return;
-		answer.error =
-			hand_over(calls, closure, &question,
-				  (size_t)n - offsetof(struct question, text), &answer, &n_data);
-		if (send(fd, &answer, offsetof(struct answer, data) + n_data, MSG_NOSIGNAL) < 0)
+		do_steps(calls, closure, &question, progress, &answer);
+		if (send(fd, &answer, offsetof(struct answer, data) + answer.n_data, MSG_NOSIGNAL) <
+		    0)
 			return;
 	}
 }
@@ -118,39 +194,79 @@ static int begin(struct writer *w, const struct writer_calls *calls, void *closu
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
-	pid_t child = fork();
+	struct writer_progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
+						MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = progress == MAP_FAILED ? -1 : fork();
 	if (child < 0) {
 		int error = -errno;
 		close(fds[0]);
 		close(fds[1]);
+		if (progress != MAP_FAILED)
+			munmap(progress, sizeof(*progress));
 		return error;
 	}
 	if (child == 0) {
 		close(fds[0]);
 		drop_inherited();
-		serve(calls, closure, fds[1]);
+		serve(calls, closure, fds[1], progress);
 		_exit(0);
 	}
 	close(fds[1]);
-	*w = (struct writer){ .child = child, .fd = fds[0] };
+	*w = (struct writer){ .child = child, .fd = fds[0], .progress = progress };
 	return 0;
 }
 
-static long long now_ms(void)
-{
-	struct timespec now;
+/* ---- asking ---- */
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+static void put(struct question *q, const void *text, size_t n)
+{
+	memcpy(q->text + q->n_text, text, n);
+	q->text[q->n_text + n] = '\0';
+	q->n_text += n + 1;
 }
 
-/* -ETIMEDOUT when nothing has come until @limit_ms have passed. */
-static int wait_for_answer(int fd, unsigned limit_ms)
+static size_t room_for(const char *text)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-	long long end = now_ms() + limit_ms;
+	return text ? strlen(text) + 1 : 0;
+}
+
+/* Adds @step to the question. -ENOSPC: it is full. */
+static int add_step(struct question *q, const struct root_step *step)
+{
+	size_t n = room_for(step->path) + room_for(step->text) + room_for(step->expected) +
+		   room_for(step->or_expected);
+
+	if (strlen(step->path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (step->text && strlen(step->text) > WRITER_BYTES_MAX)
+		return -EFBIG;
+	if (q->n == STEPS_MAX || n > sizeof(q->text) - q->n_text)
+		return q->n ? -ENOSPC : -EFBIG;
+	q->step[q->n++] = (struct asked){
+		.accepted = step->accepted,
+		.write = step->text,
+		.expects = step->expected,
+		.or_expects = step->or_expected,
+		.n_data = step->text ? strlen(step->text) : 0,
+	};
+	put(q, step->path, strlen(step->path));
+	if (step->text)
+		put(q, step->text, strlen(step->text));
+	if (step->expected)
+		put(q, step->expected, strlen(step->expected));
+	if (step->or_expected)
+		put(q, step->or_expected, strlen(step->or_expected));
+	return 0;
+}
+
+/* -ETIMEDOUT when the child has been in one step for @limit_ms. */
+static int wait_for_answer(const struct writer *w, unsigned limit_ms)
+{
+	struct pollfd poll_fd = { .fd = w->fd, .events = POLLIN };
 
 	for (;;) {
+		/* of the step that it is in now */
+		long long end = atomic_load(&w->progress->began_ms) + limit_ms;
 		long long left = end - now_ms();
 		int n = poll(&poll_fd, 1, left > 0 ? (int)(left < INT_MAX ? left : INT_MAX) : 0);
 		if (n > 0)
@@ -162,44 +278,74 @@ static int wait_for_answer(int fd, unsigned limit_ms)
 	}
 }
 
-static int ask(struct writer *w, const char *path, const void *data, size_t n, bool write,
-	       unsigned limit_ms, struct answer *ret, size_t *ret_n)
+/* What the answer says of the steps that were begun; how many these are, or an error. */
+static ssize_t take_answer(struct arena *a, const struct answer *answer, struct root_step *steps)
 {
-	struct question question = { .write = write };
-	size_t n_path = strlen(path) + 1;
+	size_t at = 0;
 
-	if (n_path > PATH_MAX)
-		return -ENAMETOOLONG;
-	if (n > WRITER_BYTES_MAX)
-		return -EFBIG;
-	memcpy(question.text, path, n_path);
-	if (n)
-		memcpy(question.text + n_path, data, n);
-	if (send(w->fd, &question, offsetof(struct question, text) + n_path + n, MSG_NOSIGNAL) < 0)
-		return -errno;
-	int error = wait_for_answer(w->fd, limit_ms);
-	if (error < 0)
-		return error;
-	ssize_t got = recv(w->fd, ret, sizeof(*ret), 0);
-	if (got < (ssize_t)offsetof(struct answer, data))
-		return got < 0 ? -errno : -ECHILD; /* somebody ended the child */
-	*ret_n = (size_t)got - offsetof(struct answer, data);
-	return ret->error;
+	for (size_t i = 0; i < answer->n; i++) {
+		steps[i].error = answer->step[i].error;
+		steps[i].data = (struct bytes){
+			arena_memdup(a, answer->data + at, answer->step[i].n_data),
+			answer->step[i].n_data,
+		};
+		at += answer->step[i].n_data;
+	}
+	return (ssize_t)answer->n;
 }
 
-/* One question; a child that has not answered it is not asked again. */
-static int call(struct writer *w, const struct writer_calls *calls, void *closure, const char *path,
-		const void *data, size_t n, bool write, unsigned limit_ms, struct answer *ret,
-		size_t *ret_n, pid_t *ret_child)
+/*
+ * The child is stuck: in which step the shared page says. What the reads before it gave is not
+ * known, as if they had not been begun; of the writes before it that they were done is.
+ */
+static void mark_stuck(const struct writer *w, struct root_step *steps, size_t n)
 {
-	int error = w->child ? 0 : begin(w, calls, closure);
+	unsigned at = atomic_load(&w->progress->step);
 
-	*ret_child = w->child;
+	for (unsigned i = 0; i < at && i < n; i++)
+		steps[i].error = steps[i].text ? 0 : -ECANCELED;
+	if (at < n)
+		steps[at].error = -ETIMEDOUT;
+}
+
+/* Asks for as many of @steps as fit into one question. Returns how many were begun, or an error. */
+static ssize_t ask(struct writer *w, struct arena *a, struct root_step *steps, size_t n,
+		   unsigned limit_ms)
+{
+	struct question question;
+	struct answer answer;
+	int error = 0;
+
+	question.n = question.n_text = 0;
+	for (size_t i = 0; i < n && error == 0; i++)
+		error = add_step(&question, &steps[i]);
+	/* a step that cannot be asked for fails when it is its turn */
+	if (error < 0 && question.n == 0) {
+		steps[0].error = error;
+		return 1;
+	}
+	atomic_store(&w->progress->step, 0);
+	atomic_store(&w->progress->began_ms, now_ms());
+	if (send(w->fd, &question, offsetof(struct question, text) + question.n_text,
+		 MSG_NOSIGNAL) < 0)
+		return -errno;
+	error = wait_for_answer(w, limit_ms);
+	if (error == -ETIMEDOUT)
+		mark_stuck(w, steps, question.n);
 	if (error < 0)
 		return error;
-	error = ask(w, path, data, n, write, limit_ms, ret, ret_n);
+	ssize_t got = recv(w->fd, &answer, sizeof(answer), 0);
+	if (got < (ssize_t)offsetof(struct answer, data))
+		return got < 0 ? -errno : -ECHILD; /* somebody ended the child */
+	return take_answer(a, &answer, steps);
+}
+
+/* A child that has not answered is not asked again. */
+static int give_up(struct writer *w, int error)
+{
 	if (error == -ETIMEDOUT) {
 		close(w->fd);
+		munmap(w->progress, sizeof(*w->progress));
 		*w = (struct writer){ 0 };
 	} else if (error == -ECHILD || error == -EPIPE) {
 		writer_end(w);
@@ -207,26 +353,25 @@ static int call(struct writer *w, const struct writer_calls *calls, void *closur
 	return error;
 }
 
-int writer_write(struct writer *w, const struct writer_calls *calls, void *closure,
-		 const char *path, const void *data, size_t n, unsigned limit_ms, pid_t *ret_child)
+int writer_do(struct writer *w, const struct writer_calls *calls, void *closure, struct arena *a,
+	      struct root_step *steps, size_t n, unsigned limit_ms, pid_t *ret_child)
 {
-	struct answer answer;
-	size_t n_answer;
+	for (size_t i = 0; i < n;) {
+		int error = w->child ? 0 : begin(w, calls, closure);
 
-	return call(w, calls, closure, path, data, n, true, limit_ms, &answer, &n_answer,
-		    ret_child);
-}
-
-int writer_read(struct writer *w, const struct writer_calls *calls, void *closure, struct arena *a,
-		const char *path, unsigned limit_ms, struct bytes *ret, pid_t *ret_child)
-{
-	struct answer answer;
-	size_t n;
-	int error = call(w, calls, closure, path, NULL, 0, false, limit_ms, &answer, &n, ret_child);
-
-	if (error == 0)
-		*ret = (struct bytes){ arena_memdup(a, answer.data, n), n };
-	return error;
+		*ret_child = w->child;
+		ssize_t begun = error < 0 ? error : ask(w, a, &steps[i], n - i, limit_ms);
+		if (begun < 0) {
+			if (begun != -ETIMEDOUT)
+				steps[i].error = (int)begun;
+			return give_up(w, (int)begun);
+		}
+		i += (size_t)begun;
+		const struct root_step *last = &steps[i - 1];
+		if (last->error && last->error != last->accepted)
+			return last->error;
+	}
+	return 0;
 }
 
 void writer_end(struct writer *w)
@@ -236,5 +381,6 @@ void writer_end(struct writer *w)
 	close(w->fd);
 	while (waitpid(w->child, NULL, 0) < 0 && errno == EINTR)
 		;
+	munmap(w->progress, sizeof(*w->progress));
 	*w = (struct writer){ 0 };
 }

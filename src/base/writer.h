@@ -13,9 +13,12 @@
 /* A page: no attribute of sysfs is longer. */
 #define WRITER_BYTES_MAX 4096
 
+struct writer_progress;
+
 struct writer {
 	pid_t child; /* 0: none yet */
 	int fd;
+	struct writer_progress *progress; /* shared with the child */
 };
 
 /* What the child does, in its own process. Each returns 0 or a negative errno. */
@@ -24,12 +27,9 @@ struct writer_calls {
 	int (*read)(void *closure, const char *path, char *data, size_t size, size_t *ret_n);
 };
 
-/* See root_write_watched(). */
-MUST_CHECK int writer_write(struct writer *w, const struct writer_calls *calls, void *closure,
-			    const char *path, const void *data, size_t n, unsigned limit_ms,
-			    pid_t *ret_child);
-MUST_CHECK int writer_read(struct writer *w, const struct writer_calls *calls, void *closure,
-			   struct arena *a, const char *path, unsigned limit_ms, struct bytes *ret,
-			   pid_t *ret_child);
+/* See root_watched(); the errors of @steps are -ECANCELED before. */
+MUST_CHECK int writer_do(struct writer *w, const struct writer_calls *calls, void *closure,
+			 struct arena *a, struct root_step *steps, size_t n, unsigned limit_ms,
+			 pid_t *ret_child);
 /* Ends a child that is not in a call, and waits for that. */
 void writer_end(struct writer *w);

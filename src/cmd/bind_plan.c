@@ -81,7 +81,8 @@ static bool is_there(const struct pci_function *f)
 	return f->driver.error == 0 && host_is_vfio_driver(f->driver.value);
 }
 
-static void add_functions(struct request *request, const struct handover *handover)
+void bind_show_functions(struct request *request, const struct handover *handover, const char *key,
+			 const char *label)
 {
 	static const struct doc_column columns[] = {
 		{ "address", "ADDRESS", 0 },
@@ -92,7 +93,7 @@ static void add_functions(struct request *request, const struct handover *handov
 		{ "why", "WHY", 0 },
 		{ "driver_why", NULL, 0 },
 	};
-	struct doc_table *table = doc_table(doc_root(request->doc), "plan", "What would move",
+	struct doc_table *table = doc_table(doc_root(request->doc), key, label,
 					    function_columns(request, columns, ARRAY_SIZE(columns)),
 					    ARRAY_SIZE(columns), NULL, "Nothing.");
 
@@ -125,7 +126,7 @@ static void add_losses(struct request *request, const struct handover *handover)
 
 	for (size_t i = 0; i < handover->n; i++) {
 		struct pci_function *f = handover->functions[i].function;
-		const struct device_uses *uses = &host_read_device(request->host, f)->uses;
+		const struct device_uses *uses = host_read_uses(request->host, f);
 
 		for (size_t k = 0; k < uses->n; k++) {
 			struct doc_row *row = doc_row(table);
@@ -136,7 +137,7 @@ static void add_losses(struct request *request, const struct handover *handover)
 	}
 }
 
-static void add_refusals(struct request *request, const struct handover_refusals *refusals)
+void bind_show_refusals(struct request *request, const struct handover_refusals *refusals)
 {
 	static const struct doc_column columns[] = {
 		{ "address", "ADDRESS", 0 }, { "what", "WHAT", 0 },
@@ -181,7 +182,7 @@ void bind_show_plan(struct request *request, const struct bind_plan *plan)
 	struct doc_node *root = doc_root(request->doc);
 
 	doc_field(root, "would_be_done", NULL, doc_bool(plan->refusals.n == 0));
-	add_functions(request, handover);
+	bind_show_functions(request, handover, "plan", "What would move");
 	add_losses(request, handover);
 	if (handover->n_units)
 		doc_field(root, "units", "Stopped before, started again on release",
@@ -195,7 +196,7 @@ void bind_show_plan(struct request *request, const struct bind_plan *plan)
 					      bind_time_text(a, handover->deadline_s))));
 	else
 		doc_field(root, "deadline_s", NULL, doc_none());
-	add_refusals(request, &plan->refusals);
+	bind_show_refusals(request, &plan->refusals);
 	for (size_t i = 0; i < handover->n; i++) {
 		const struct handover_function *f = &handover->functions[i];
 

@@ -13,6 +13,11 @@ struct bind_plan {
 /* Adds the plan to the document of the request. */
 void bind_show_plan(struct request *request, const struct bind_plan *plan);
 
+/* Parts of it: the functions with their drivers now and then, and what refuses them. */
+void bind_show_functions(struct request *request, const struct handover *handover, const char *key,
+			 const char *label);
+void bind_show_refusals(struct request *request, const struct handover_refusals *refusals);
+
 /* "30s", "30m", "2h", "1d": from one second to 30 days. -EINVAL (ERR_USAGE) with the option's name.
  */
 MUST_CHECK int bind_parse_time(const char *text, unsigned *ret_s, struct err *e);

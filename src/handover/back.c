@@ -22,63 +22,50 @@ static int put_override(struct sysfs *s, struct handover_function *f, const char
 	return sysfs_set_override(s, f, driver, e);
 }
 
-static int probe_and_look(struct sysfs *s, struct handover_function *f, struct err *e)
+/*
+ * Lets the kernel look for a driver, with the override on @aim, after taking it from the one that
+ * it is to leave. Afterwards the override is as before again, whatever came of the probe.
+ */
+static int go(struct sysfs *s, struct handover_function *f, const char *aim, const char *leave,
+	      bool probes, struct err *e)
 {
-	int error = sysfs_probe(s, f, e);
+	/* from the first step on vfio-pci must not get it again, by itself or by somebody's probe
+	 */
+	struct sysfs_way way = {
+		.aims = true,
+		.aim = aim,
+		.unbind = leave,
+		.probes = probes,
+		.after = f->override_before,
+	};
+	int error = sysfs_move(s, f, &way, e);
 
-	return error < 0 ? error : sysfs_driver(s->host, f->function, &f->driver_after, e);
-}
-
-/* With the override on @driver; afterwards it is as before again, whatever came of it. */
-static int probe_for(struct sysfs *s, struct handover_function *f, const char *driver,
-		     struct err *e)
-{
-	int error = put_override(s, f, driver, e);
-
-	if (error == 0)
-		error = probe_and_look(s, f, e);
-	if (error == -ETIMEDOUT || error == -ENODEV || str_same(driver, f->override_before))
-		return error;
-	int failed = put_override(s, f, f->override_before, error ? NULL : e);
-	return error ? error : failed;
+	if (leave && way.left)
+		f->driver_after = NULL;
+	if (way.probed) {
+		int failed = sysfs_driver(s->host, f->function, &f->driver_after, error ? NULL : e);
+		error = error ? error : failed;
+	}
+	if (error < 0 && error != -ETIMEDOUT && error != -ENODEV && way.left && probes)
+		(void)!put_override(s, f, f->override_before, NULL);
+	return error;
 }
 
 /* Until a driver has it: the one that it had, the one that the kernel chooses, one not loaded. */
 static int find_driver(struct sysfs *s, struct handover_function *f, const char *driver,
-		       struct err *e)
+		       const char *leave, struct err *e)
 {
 	bool known = driver && sysfs_has_driver(s->host, driver);
-	int error = known ? probe_for(s, f, driver, e) : put_override(s, f, f->override_before, e);
+	int error = go(s, f, known ? driver : f->override_before, leave, true, e);
 
-	if (error == 0 && !f->driver_after && !known)
-		error = probe_and_look(s, f, e);
 	if (error < 0 || f->driver_after)
 		return error;
 	/* its module may never have been loaded, when the boot reserved it, or be gone since */
 	module_load_native(s->host, f->function);
 	if (driver && !known && sysfs_has_driver(s->host, driver))
-		error = probe_for(s, f, driver, e);
+		error = go(s, f, driver, NULL, true, e);
 	if (error == 0 && !f->driver_after)
-		error = probe_and_look(s, f, e);
-	return error;
-}
-
-static int leave(struct sysfs *s, struct handover_function *f, enum back_choice choice,
-		 const char *driver, struct err *e)
-{
-	const char *now = f->driver_after;
-
-	/* what another driver of the host has taken meanwhile stays there, unless it is known whose
-	 * it was */
-	if (!now || (choice == BACK_ANY && !host_is_vfio_driver(now)))
-		return 0;
-	/* from here on vfio-pci must not get it again, by itself or by somebody's probe */
-	int error = put_override(
-		s, f, driver && sysfs_has_driver(s->host, driver) ? driver : f->override_before, e);
-	if (error == 0)
-		error = sysfs_unbind(s, f, now, e);
-	if (error == 0)
-		f->driver_after = NULL;
+		error = go(s, f, f->override_before, NULL, true, e);
 	return error;
 }
 
@@ -86,15 +73,18 @@ int back_to_host(struct sysfs *s, struct handover_function *f, enum back_choice 
 		 const char *driver, struct err *e)
 {
 	int error = sysfs_driver(s->host, f->function, &f->driver_after, e);
-	bool there = choice == BACK_DRIVER ? str_same(f->driver_after, driver)
-					   : choice == BACK_NONE && !f->driver_after;
+	const char *now = f->driver_after;
+	bool there = choice == BACK_DRIVER ? str_same(now, driver) : choice == BACK_NONE && !now;
 
-	if (error == 0 && !there)
-		error = leave(s, f, choice, driver, e);
-	if (error == 0 && !there && choice != BACK_NONE && !f->driver_after)
-		error = find_driver(s, f, driver, e);
-	else if (error == 0)
+	/* what another driver of the host has taken meanwhile stays there, unless it is known whose
+	 * it was */
+	there |= choice == BACK_ANY && now && !host_is_vfio_driver(now);
+	if (error == 0 && there)
 		error = put_override(s, f, f->override_before, e);
+	else if (error == 0 && choice == BACK_NONE)
+		error = go(s, f, f->override_before, now, false, e);
+	else if (error == 0)
+		error = find_driver(s, f, driver, now, e);
 	if (error == 0)
 		error = settings_restore(s, f, e);
 	return error;

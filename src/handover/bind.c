@@ -44,18 +44,24 @@ static void take_over(struct handover_function *f, const struct record *old, boo
 		f->driver_before = old->driver;
 }
 
+static int look_at_driver(struct transaction *t, struct handover_function *f, struct err *e)
+{
+	int error = sysfs_driver(t->sysfs.host, f->function, &f->driver_before, e);
+
+	f->state = HANDOVER_UNTOUCHED;
+	f->driver_after = f->driver_before;
+	f->override_known = false;
+	return error;
+}
+
 static int look(struct transaction *t, size_t i, struct err *e)
 {
 	struct handover_function *f = &t->handover->functions[i];
 	struct host *host = t->sysfs.host;
 	struct record old;
 	bool marked = false;
+	int error = sysfs_override(&t->sysfs, f, &f->override_before, e);
 
-	f->state = HANDOVER_UNTOUCHED;
-	int error = sysfs_driver(host, f->function, &f->driver_before, e);
-	f->driver_after = f->driver_before;
-	if (error == 0)
-		error = sysfs_override(&t->sysfs, f, &f->override_before, e);
 	if (error < 0)
 		return error;
 	bool recorded = journal_read(host, f->function, &old);
@@ -133,16 +139,38 @@ static int record_one(struct transaction *t, size_t i, const struct owner *owner
 	return error;
 }
 
+/* Round one: every override, which changes nothing by itself. */
+static int aim(struct transaction *t, struct err *e)
+{
+	struct arena *a = &t->sysfs.host->arena;
+	struct handover *handover = t->handover;
+	struct handover_function **f =
+		arena_array(a, handover->n, sizeof(struct handover_function *));
+	const char **driver = arena_array(a, handover->n, sizeof(*driver));
+	size_t n = 0;
+
+	for (size_t i = 0; i < handover->n; i++) {
+		if (handover->functions[i].state != HANDOVER_DONE)
+			continue;
+		f[n] = &handover->functions[i];
+		driver[n] = wanted_by(f[n]);
+		n++;
+	}
+	return sysfs_set_overrides(&t->sysfs, f, driver, n, e);
+}
+
 /* Round two. */
 static int move(struct transaction *t, struct handover_function *f, struct err *e)
 {
 	const char *now, *wanted = wanted_by(f);
 	int error = sysfs_driver(t->sysfs.host, f->function, &now, e);
 
+	struct sysfs_way way = { .probes = true };
+
 	if (error == 0 && now && !str_eq(now, wanted))
-		error = sysfs_unbind(&t->sysfs, f, now, e);
+		way.unbind = now;
 	if (error == 0)
-		error = sysfs_probe(&t->sysfs, f, e);
+		error = sysfs_move(&t->sysfs, f, &way, e);
 	if (error == 0)
 		error = sysfs_driver(t->sysfs.host, f->function, &f->driver_after, e);
 	if (error < 0)
@@ -236,11 +264,8 @@ static int go(struct transaction *t, struct err *e)
 	}
 	if (error == 0 && handover->n_units > 0)
 		error = units_stop(t->sysfs.host, handover, e);
-	for (size_t i = 0; i < handover->n && error == 0; i++) {
-		struct handover_function *f = &handover->functions[i];
-		if (f->state == HANDOVER_DONE)
-			error = sysfs_set_override(&t->sysfs, f, wanted_by(f), e);
-	}
+	if (error == 0)
+		error = aim(t, e);
 	for (size_t i = 0; i < handover->n && error == 0; i++) {
 		if (handover->functions[i].state == HANDOVER_DONE)
 			error = move(t, &handover->functions[i], e);
@@ -254,6 +279,10 @@ static int transact(struct transaction *t, struct err *e)
 	bool all_there = true;
 	int error = 0;
 
+	for (size_t i = 0; i < handover->n && error == 0; i++)
+		error = look_at_driver(t, &handover->functions[i], e);
+	if (error == 0)
+		error = sysfs_read_overrides(&t->sysfs, handover->functions, handover->n, e);
 	for (size_t i = 0; i < handover->n && error == 0; i++)
 		error = look(t, i, e);
 	for (size_t i = 0; i < handover->n && error == 0; i++) {

@@ -77,6 +77,9 @@ struct handover_function {
 	enum handover_state state;
 	struct handover_wait *wait; /* NULL unless the kernel does not come back */
 	bool orphan;                /* of a release: its override belongs to nobody, clear it */
+	/* of sysfs.c: what was read or proven last in this transaction */
+	const char *override_now; /* NULL: none */
+	bool override_known;
 };
 
 struct handover {

@@ -23,16 +23,37 @@ struct sysfs {
 /* The driver of @f now; *@ret NULL when it has none. -ENODEV when the function has disappeared. */
 MUST_CHECK int sysfs_driver(struct host *host, const struct pci_function *f, const char **ret,
 			    struct err *e);
-/* The override of @f now; *@ret NULL when it has none. */
+/*
+ * Reads the overrides of all @functions, which sysfs_override() then knows. Ends at the first that
+ * cannot be read, with its error; the others are read when they are asked for.
+ */
+MUST_CHECK int sysfs_read_overrides(struct sysfs *s, struct handover_function *functions, size_t n,
+				    struct err *e);
+/* The override of @f, as this transaction read or set it last; *@ret NULL when it has none. */
 MUST_CHECK int sysfs_override(struct sysfs *s, struct handover_function *f, const char **ret,
 			      struct err *e);
-/* Sets it, NULL clears it, and reads it back. */
+/* Sets them one after the other, NULL clears, and reads each back; ends at the first failure. */
+MUST_CHECK int sysfs_set_overrides(struct sysfs *s, struct handover_function *const *functions,
+				   const char *const *drivers, size_t n, struct err *e);
 MUST_CHECK int sysfs_set_override(struct sysfs *s, struct handover_function *f, const char *driver,
 				  struct err *e);
-MUST_CHECK int sysfs_unbind(struct sysfs *s, struct handover_function *f, const char *driver,
-			    struct err *e);
-/* Asks the kernel to choose a driver; whether one was found shows sysfs_driver(). */
-MUST_CHECK int sysfs_probe(struct sysfs *s, struct handover_function *f, struct err *e);
+
+/* From one driver to another: what of these is asked for is done in this order. */
+struct sysfs_way {
+	bool aims; /* set the override to @aim, unless it is known to be that */
+	const char *aim;
+	const char *unbind; /* from this driver; NULL: from none */
+	/* let the kernel choose; which driver it took is what sysfs_driver() says */
+	bool probes;
+	const char *after; /* what the override is set to behind a probe that was aimed */
+
+	bool left;   /* it is unbound, or did not have to be */
+	bool probed; /* the kernel was asked */
+};
+
+/* Ends at the first failure; @way says then how far it came. */
+MUST_CHECK int sysfs_move(struct sysfs *s, struct handover_function *f, struct sysfs_way *way,
+			  struct err *e);
 /* Writes an attribute below the directory of @f. */
 MUST_CHECK int sysfs_set(struct sysfs *s, struct handover_function *f, const char *name,
 			 const char *value, struct err *e);

@@ -203,12 +203,12 @@ static int need(struct host *host, const char *module, const char **ret, struct 
 
 /* ---- which driver ---- */
 
-static const struct variant_driver *find_variant(const struct device_facts *facts,
+static const struct variant_driver *find_variant(const struct device_variants *variants,
 						 const char *named)
 {
-	for (size_t i = 0; i < facts->n_variants; i++) {
-		if (kernel_same_name(named, facts->variants[i].module))
-			return &facts->variants[i];
+	for (size_t i = 0; i < variants->n; i++) {
+		if (kernel_same_name(named, variants->driver[i].module))
+			return &variants->driver[i];
 	}
 	return NULL;
 }
@@ -216,11 +216,12 @@ static const struct variant_driver *find_variant(const struct device_facts *fact
 /* The driver that was asked for, where it is made for the function; else false. */
 static bool choose_named(struct host *host, struct handover_function *f, const char *named)
 {
-	const struct device_facts *facts = host_read_device(host, f->function);
-	const struct variant_driver *variant = find_variant(facts, named);
+	struct device_variants variants;
 
+	host_read_variants(host, f->function, &variants);
+	const struct variant_driver *variant = find_variant(&variants, named);
 	/* without a list of aliases the user is the only one who knows */
-	if (!variant && !kernel_same_name(named, VFIO_PCI) && facts->variants_error == 0)
+	if (!variant && !kernel_same_name(named, VFIO_PCI) && variants.error == 0)
 		return false;
 	f->driver_wanted = variant                             ? variant->module
 			   : kernel_same_name(named, VFIO_PCI) ? VFIO_PCI
@@ -231,14 +232,15 @@ static bool choose_named(struct host *host, struct handover_function *f, const c
 
 static void choose_best(struct host *host, struct handover_function *f)
 {
-	const struct device_facts *facts = host_read_device(host, f->function);
+	struct device_variants variants;
 
+	host_read_variants(host, f->function, &variants);
 	f->driver_wanted = VFIO_PCI;
 	f->driver_why = NULL;
-	if (facts->n_variants == 0)
+	if (variants.n == 0)
 		return;
-	f->driver_wanted = facts->variants[0].module;
-	f->driver_why = arena_printf(&host->arena, "made for it: %s", facts->variants[0].alias);
+	f->driver_wanted = variants.driver[0].module;
+	f->driver_why = arena_printf(&host->arena, "made for it: %s", variants.driver[0].alias);
 }
 
 int handover_choose_drivers(struct host *host, struct handover *handover, const char *named,

@@ -64,13 +64,13 @@ static bool is_open(struct host *host, const struct pci_function *f, const struc
 	return false;
 }
 
-static int look(struct sysfs *s, struct pci_function *f, struct handover_orphan *ret, bool *ret_is,
-		struct err *e)
+static int look(struct sysfs *s, struct handover_function *function, struct handover_orphan *ret,
+		bool *ret_is, struct err *e)
 {
-	struct handover_function function = { .function = f };
+	struct pci_function *f = function->function;
 	struct record record;
 	const char *override;
-	int error = sysfs_override(s, &function, &override, e);
+	int error = sysfs_override(s, function, &override, e);
 
 	*ret_is = false;
 	if (error == -ENODEV)
@@ -90,12 +90,19 @@ int handover_orphans(struct host *host, unsigned limit_ms, struct handover_orpha
 	struct sysfs s = { host, limit_ms ? limit_ms : HANDOVER_LIMIT_MS };
 	struct handover_orphan *orphans =
 		arena_array(&host->arena, host->n_functions, sizeof(*orphans));
+	struct handover_function *functions =
+		arena_array(&host->arena, host->n_functions, sizeof(*functions));
 	struct open_nodes open = { 0 };
 	size_t n = 0, kept = 0;
 
+	for (size_t i = 0; i < host->n_functions; i++)
+		functions[i].function = &host->functions[i];
+	/* what cannot be read now is read, and fails, when it is its turn */
+	(void)!sysfs_read_overrides(&s, functions, host->n_functions, NULL);
+
 	for (size_t i = 0; i < host->n_functions; i++) {
 		bool is_orphan;
-		int error = look(&s, &host->functions[i], &orphans[n], &is_orphan, e);
+		int error = look(&s, &functions[i], &orphans[n], &is_orphan, e);
 
 		if (error < 0)
 			return error;

@@ -151,7 +151,7 @@ static void add_gap(struct collection *c, const struct pci_function *f, const st
 
 static void add_function(struct collection *c, struct pci_function *f)
 {
-	const struct device_uses *uses = &host_read_device(c->host, f)->uses;
+	const struct device_uses *uses = host_read_uses(c->host, f);
 	bool only_guests = is_with_vfio(f);
 
 	for (size_t i = 0; i < uses->n; i++) {

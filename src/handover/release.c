@@ -153,6 +153,8 @@ static int transact(struct sysfs *s, struct handover *handover, struct err *e)
 	error = refuse_while_used(s->host, handover, e);
 	if (error < 0)
 		return error;
+	/* what cannot be read now is read, and fails, when it is its turn */
+	(void)!sysfs_read_overrides(s, handover->functions, handover->n, NULL);
 	for (size_t i = 0; i < handover->n; i++) {
 		int failed = release_one(s, &handover->functions[i], error ? NULL : e);
 		if (error == 0)

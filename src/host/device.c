@@ -23,7 +23,8 @@
 #define SHADOW_BYTES 0x20000u
 
 struct host_devices {
-	struct isolation_reader *isolation;
+	struct isolation_reader *isolation; /* NULL: not asked for yet */
+	bool has_aliases;                   /* the rest is known: */
 	int aliases_error;
 	const char *aliases_path;
 	struct variant_driver *aliases; /* all vfio_pci: lines but that of vfio-pci */
@@ -36,11 +37,12 @@ struct host_devices {
 static void parse_aliases(struct arena *a, struct bytes text, struct host_devices *devices)
 {
 	static const char key[] = "alias vfio_pci:";
-	const char *rest = text.data, *line;
 	size_t n, size = 0;
 
-	while (text_next_line(&rest, &line, &n)) {
-		if (n < sizeof(key) || strncmp(line, key, sizeof(key) - 1) != 0)
+	/* a few lines of some twenty thousand: looked for, not gone through */
+	for (const char *line = text.data; (line = strstr(line, key)); line += n) {
+		n = strcspn(line, "\n");
+		if (line > text.data && line[-1] != '\n')
 			continue;
 		const char *pattern =
 			arena_strndup(a, line + strlen("alias "), n - strlen("alias "));
@@ -103,23 +105,36 @@ static int by_wildcards(const void *a, const void *b)
 	return strcmp(left->module, right->module);
 }
 
-static void find_variants(struct host *host, const struct host_devices *devices,
-			  const struct pci_function *f, struct device_facts *facts)
+static struct host_devices *devices_of(struct host *host)
 {
+	if (!host->devices)
+		host->devices = arena_alloc(&host->arena, sizeof(*host->devices));
+	return host->devices;
+}
+
+void host_read_variants(struct host *host, const struct pci_function *f,
+			struct device_variants *ret)
+{
+	struct host_devices *devices = devices_of(host);
 	char modalias[80];
 
-	facts->variants_error = devices->aliases_error;
-	facts->variants_path = devices->aliases_path;
-	facts->variants = arena_array(&host->arena, devices->n_aliases, sizeof(*facts->variants));
+	if (!devices->has_aliases)
+		read_aliases(host, devices);
+	devices->has_aliases = true;
+	*ret = (struct device_variants){
+		.error = devices->aliases_error,
+		.path = devices->aliases_path,
+		.driver = arena_array(&host->arena, devices->n_aliases, sizeof(*ret->driver)),
+	};
 	snprintf(modalias, sizeof(modalias), "vfio_pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X",
 		 f->vendor, f->device, f->subsystem_vendor, f->subsystem_device,
 		 f->class_code >> 16 & 0xff, f->class_code >> 8 & 0xff, f->class_code & 0xff);
 	for (size_t i = 0; f->error == 0 && i < devices->n_aliases; i++) {
 		if (fnmatch(devices->aliases[i].alias, modalias, 0) == 0)
-			facts->variants[facts->n_variants++] = devices->aliases[i];
+			ret->driver[ret->n++] = devices->aliases[i];
 	}
-	if (facts->n_variants > 1)
-		qsort(facts->variants, facts->n_variants, sizeof(*facts->variants), by_wildcards);
+	if (ret->n > 1)
+		qsort(ret->driver, ret->n, sizeof(*ret->driver), by_wildcards);
 }
 
 /* ---- reserved regions ---- */
@@ -208,14 +223,16 @@ static struct device_rom rom_of(const struct pci_detail *detail)
 	return rom;
 }
 
-static struct host_devices *devices_of(struct host *host)
+static void read_variants(struct host *host, const struct pci_function *f,
+			  struct device_facts *facts)
 {
-	if (!host->devices) {
-		host->devices = arena_alloc(&host->arena, sizeof(*host->devices));
-		host->devices->isolation = isolation_open(host);
-		read_aliases(host, host->devices);
-	}
-	return host->devices;
+	struct device_variants variants;
+
+	host_read_variants(host, f, &variants);
+	facts->variants_error = variants.error;
+	facts->variants_path = variants.path;
+	facts->variants = variants.driver;
+	facts->n_variants = variants.n;
 }
 
 const struct device_facts *host_read_device(struct host *host, struct pci_function *f)
@@ -224,6 +241,8 @@ const struct device_facts *host_read_device(struct host *host, struct pci_functi
 
 	if (f->facts)
 		return f->facts;
+	if (!devices->isolation)
+		devices->isolation = isolation_open(host);
 	struct device_facts *facts = arena_alloc(&host->arena, sizeof(*facts));
 	struct pci_config *config = arena_alloc(&host->arena, sizeof(*config));
 	struct isolation *isolation = arena_alloc(&host->arena, sizeof(*isolation));
@@ -235,11 +254,11 @@ const struct device_facts *host_read_device(struct host *host, struct pci_functi
 	facts->group_error = host_group_of(host, f, &facts->group);
 	isolation_explain(devices->isolation, f, isolation);
 	facts->isolation = isolation;
-	host_device_uses(host, f, &facts->uses);
+	facts->uses = *host_read_uses(host, f);
 	facts->rom = rom_of(&facts->detail);
 	facts->driver_module = driver_module(host, f);
 	read_regions(host, f, facts);
-	find_variants(host, devices, f, facts);
+	read_variants(host, f, facts);
 	f->facts = facts;
 	return facts;
 }

@@ -33,6 +33,14 @@ struct variant_driver {
 	const char *alias; /* the line's pattern */
 };
 
+/* Those of the running kernel that fit a function. */
+struct device_variants {
+	int error; /* -ENOENT: the running kernel has no list of aliases */
+	const char *path;
+	struct variant_driver *driver; /* the most specific first; never vfio-pci itself */
+	size_t n;
+};
+
 struct device_facts {
 	struct pci_detail detail;
 	const struct pci_config *config; /* with its own errors */
@@ -42,7 +50,7 @@ struct device_facts {
 	struct iommu_group group;
 	const struct isolation *isolation;
 
-	struct device_uses uses;
+	struct device_uses uses; /* those of host_read_uses() */
 	struct device_rom rom;
 	struct fact_text driver_module; /* of its driver; -ENOENT: none, or built into the kernel */
 
@@ -51,9 +59,9 @@ struct device_facts {
 	struct reserved_region *regions;
 	size_t n_regions;
 
-	int variants_error; /* -ENOENT: the running kernel has no list of aliases */
+	int variants_error; /* as in struct device_variants */
 	const char *variants_path;
-	struct variant_driver *variants; /* the most specific first; never vfio-pci itself */
+	struct variant_driver *variants;
 	size_t n_variants;
 };
 
@@ -62,6 +70,10 @@ struct device_facts {
  * facts live in the host's arena.
  */
 const struct device_facts *host_read_device(struct host *host, struct pci_function *f);
+
+/* One part of them alone: the list of aliases is read once, and nothing of the device. */
+void host_read_variants(struct host *host, const struct pci_function *f,
+			struct device_variants *ret);
 
 /* ---- for tests ---- */
 

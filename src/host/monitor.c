@@ -6,6 +6,7 @@
 // those of pci_uevent() in drivers/pci/pci-driver.c and pci_uevent_ers() in drivers/pci/pci.c;
 // SYNTH_UUID marks what kobject_synth_uevent() sends when somebody writes to `uevent`.
 
+#include "base/dl.h"
 #include "base/text.h"
 #include "host/host.h"
 #include "host/internal.h"
@@ -19,6 +20,34 @@
  */
 #define BUFFER_BYTES (8 * 1024 * 1024)
 
+#define LIBRARY "libudev.so.1"
+
+/* clang-format off */
+#define SYMBOLS(X) \
+	X(udev_device_get_action) \
+	X(udev_device_get_devpath) \
+	X(udev_device_get_property_value) \
+	X(udev_device_get_seqnum) \
+	X(udev_device_get_sysname) \
+	X(udev_device_unref) \
+	X(udev_monitor_enable_receiving) \
+	X(udev_monitor_filter_add_match_subsystem_devtype) \
+	X(udev_monitor_get_fd) \
+	X(udev_monitor_new_from_netlink) \
+	X(udev_monitor_receive_device) \
+	X(udev_monitor_set_receive_buffer_size) \
+	X(udev_monitor_unref) \
+	X(udev_new) \
+	X(udev_unref)
+
+static struct {
+	SYMBOLS(DL_POINTER)
+} lu;
+
+#define ROW(symbol) DL_ROW(lu, symbol)
+static const struct dl_symbol symbols[] = { SYMBOLS(ROW) };
+/* clang-format on */
+
 struct monitor {
 	struct udev *udev;
 	struct udev_monitor *source;
@@ -26,26 +55,29 @@ struct monitor {
 
 int monitor_open(struct monitor **ret, struct err *e)
 {
-	struct monitor *m = calloc(1, sizeof(*m));
-	int error = -ENOMEM;
+	int error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), e);
 
+	if (error < 0)
+		return error;
+	struct monitor *m = calloc(1, sizeof(*m));
+	error = -ENOMEM;
 	if (m)
-		m->udev = udev_new();
+		m->udev = lu.udev_new();
 	if (m && m->udev) {
 		errno = 0;
-		m->source = udev_monitor_new_from_netlink(m->udev, "kernel");
+		m->source = lu.udev_monitor_new_from_netlink(m->udev, "kernel");
 		error = m->source ? 0 : -(errno ? errno : ENOMEM);
 	}
 	if (error == 0)
-		error = udev_monitor_filter_add_match_subsystem_devtype(m->source, "pci", NULL);
+		error = lu.udev_monitor_filter_add_match_subsystem_devtype(m->source, "pci", NULL);
 	if (error == 0)
-		error = udev_monitor_enable_receiving(m->source);
+		error = lu.udev_monitor_enable_receiving(m->source);
 	if (error < 0) {
 		monitor_close(m);
 		return err_io(e, error, "listening to the kernel's messages about devices");
 	}
 	/* what an ordinary user gets is less, and losing messages is noticed */
-	(void)udev_monitor_set_receive_buffer_size(m->source, BUFFER_BYTES);
+	(void)lu.udev_monitor_set_receive_buffer_size(m->source, BUFFER_BYTES);
 	*ret = m;
 	return 0;
 }
@@ -54,19 +86,19 @@ void monitor_close(struct monitor *m)
 {
 	if (!m)
 		return;
-	udev_monitor_unref(m->source);
-	udev_unref(m->udev);
+	lu.udev_monitor_unref(m->source);
+	lu.udev_unref(m->udev);
 	free(m);
 }
 
 int monitor_fd(const struct monitor *m)
 {
-	return udev_monitor_get_fd(m->source);
+	return lu.udev_monitor_get_fd(m->source);
 }
 
 static const char *property(struct udev_device *device, const char *key)
 {
-	const char *value = udev_device_get_property_value(device, key);
+	const char *value = lu.udev_device_get_property_value(device, key);
 
 	return value ? value : "";
 }
@@ -74,11 +106,11 @@ static const char *property(struct udev_device *device, const char *key)
 /* The message has the lines of the file `uevent`. False when it is about no PCI function. */
 static bool take_message(struct arena *a, struct udev_device *device, struct uevent *ret)
 {
-	const char *action = udev_device_get_action(device);
-	const char *name = udev_device_get_sysname(device);
-	const char *place = udev_device_get_devpath(device);
+	const char *action = lu.udev_device_get_action(device);
+	const char *name = lu.udev_device_get_sysname(device);
+	const char *place = lu.udev_device_get_devpath(device);
 
-	*ret = (struct uevent){ .number = udev_device_get_seqnum(device) };
+	*ret = (struct uevent){ .number = lu.udev_device_get_seqnum(device) };
 	if (!action || !name || !place || !pci_address_parse(name, &ret->function.address))
 		return false;
 	const char *lines =
@@ -102,14 +134,14 @@ int monitor_next(struct monitor *m, struct arena *a, struct uevent *ret)
 {
 	for (;;) {
 		errno = 0;
-		struct udev_device *device = udev_monitor_receive_device(m->source);
+		struct udev_device *device = lu.udev_monitor_receive_device(m->source);
 		if (!device) {
 			if (errno == EINTR)
 				continue;
 			return errno == EAGAIN || errno == 0 ? 0 : -errno;
 		}
 		bool taken = take_message(a, device, ret);
-		udev_device_unref(device);
+		lu.udev_device_unref(device);
 		if (taken)
 			return 1;
 	}

@@ -131,7 +131,7 @@ static void find_guests(struct use_search *search)
 		use_unknown_holders(search);
 }
 
-void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret)
+static void find_uses(struct host *host, const struct pci_function *f, struct device_uses *ret)
 {
 	static const struct {
 		enum use_kind kind;
@@ -150,6 +150,27 @@ void host_device_uses(struct host *host, const struct pci_function *f, struct de
 		use_unknown(&search, search.facts->device_where, search.facts->device_error);
 		finders[i].find(&search);
 	}
+}
+
+struct device_uses_kept {
+	const struct pci_function *f;
+	struct device_uses uses;
+	struct device_uses_kept *next;
+};
+
+const struct device_uses *host_read_uses(struct host *host, const struct pci_function *f)
+{
+	(void)host_use(host);
+	for (const struct device_uses_kept *kept = host->use->kept; kept; kept = kept->next) {
+		if (kept->f == f)
+			return &kept->uses;
+	}
+	struct device_uses_kept *kept = arena_alloc(&host->arena, sizeof(*kept));
+	kept->f = f;
+	find_uses(host, f, &kept->uses);
+	kept->next = host->use->kept;
+	host->use->kept = kept;
+	return &kept->uses;
 }
 
 const char *use_kind_word(enum use_kind kind)
@@ -185,13 +206,20 @@ const struct use_facts *host_use(struct host *host)
 	if (host->use)
 		return host->use;
 	struct use_facts *use = arena_alloc(&host->arena, sizeof(*use));
-	use_read_tables(host, use);
-	use_read_routes(host, use);
-	use_read_framebuffers(host, use);
+	use_read_classes(host, use);
 	use_read_keyboards(host, use);
 	host_read_open(host, &use->open);
 	use_read_nodes(host, &use->open);
 	use->has_systemd = has_systemd(host);
 	host->use = use;
 	return use;
+}
+
+const struct use_facts *host_use_mounts(struct host *host)
+{
+	(void)host_use(host);
+	if (!host->use->has_mounts)
+		use_read_mounts(host, host->use);
+	host->use->has_mounts = true;
+	return host->use;
 }

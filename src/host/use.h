@@ -122,12 +122,17 @@ struct keyboard {
 	const char *where;
 };
 
+struct device_uses_kept;
+
 struct use_facts {
+	struct device_uses_kept *kept; /* of host_read_uses() */
+
 	struct class_device *device;
 	size_t n_devices;
 	int device_error; /* of the first class that could not be listed */
 	const char *device_where;
 
+	bool has_mounts; /* host_use_mounts() has read the next six */
 	struct mount *mount;
 	size_t n_mounts;
 	int mount_error;
@@ -135,6 +140,7 @@ struct use_facts {
 	size_t n_swaps;
 	int swap_error;
 
+	bool has_routes; /* an interface was looked at */
 	struct route *route;
 	size_t n_routes;
 	int route_error;
@@ -144,6 +150,7 @@ struct use_facts {
 	int ssh_error;
 	const char *ssh_where;
 
+	bool has_framebuffers; /* a display was looked at */
 	struct framebuffer *framebuffer;
 	size_t n_framebuffers;
 	int framebuffer_error; /* -EACCES: an ordinary user sees no addresses */
@@ -157,11 +164,16 @@ struct use_facts {
 	bool has_systemd; /* it is the init of this host */
 };
 
-/* Reads them at the first call; they belong to the host. */
+/*
+ * Reads them at the first call; they belong to the host. What only some devices need (mounts and
+ * swaps, routes, framebuffers) is read when the first of these is looked at.
+ */
 const struct use_facts *host_use(struct host *host);
+/* With mounts and swaps. */
+const struct use_facts *host_use_mounts(struct host *host);
 
-/* What uses @f, kind by kind. */
-void host_device_uses(struct host *host, const struct pci_function *f, struct device_uses *ret);
+/* What uses @f, kind by kind; read at the first call, as long as host->use is the same. */
+const struct device_uses *host_read_uses(struct host *host, const struct pci_function *f);
 
 /*
  * Whether a person could see something of the host on @f: a VGA controller, or a display with

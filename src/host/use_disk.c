@@ -297,6 +297,7 @@ void use_find_disks(struct use_search *search)
 		    (!use_is_below(search, disk->path) && !is_multipath_of(search, disk)))
 			continue;
 		any = true;
+		(void)host_use_mounts(search->host);
 		add_uses(search, disk->name, disk->name, 0);
 	}
 	if (any && facts->mount_error)

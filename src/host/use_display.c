@@ -49,8 +49,9 @@ static bool is_framebuffer(const char *name)
 	return false;
 }
 
-void use_read_framebuffers(struct host *host, struct use_facts *ret)
+static void need_framebuffers(struct host *host)
 {
+	struct use_facts *ret = host->use;
 	struct arena *a = &host->arena;
 	struct bytes text;
 	const char *start, *name;
@@ -58,6 +59,9 @@ void use_read_framebuffers(struct host *host, struct use_facts *ret)
 	size_t n, size = 0;
 	bool any_address = false;
 
+	if (ret->has_framebuffers)
+		return;
+	ret->has_framebuffers = true;
 	ret->framebuffer_error =
 		root_read_max(host->root, a, "proc/iomem", USE_TABLE_MAX_BYTES, &text);
 	if (ret->framebuffer_error == -ENOENT)
@@ -93,6 +97,7 @@ static void add_framebuffers(struct use_search *search)
 	struct bytes text;
 	const char *path = arena_concat(&host->arena, search->f->path, "/resource");
 
+	need_framebuffers(host);
 	int error = root_read(host->root, &host->arena, path, &text);
 	if (error == 0)
 		error = pci_parse_resources(&host->arena, text, &detail);

@@ -45,7 +45,8 @@ const char *use_unit_of(const struct open_node *open);
 /* The unit of a path, "home-data.mount" for home/data, as systemd-escape(1) names it. */
 const char *use_unit_name(struct arena *a, const char *path, const char *suffix);
 
-void use_read_tables(struct host *host, struct use_facts *ret);
+void use_read_classes(struct host *host, struct use_facts *ret);
+void use_read_mounts(struct host *host, struct use_facts *ret);
 /* Sockets of the SSH servers that this program descends from. */
 struct session {
 	unsigned long inode[64];
@@ -55,8 +56,6 @@ struct session {
 void use_read_session(struct host *host, struct session *ret);
 bool use_is_session(const struct session *session, unsigned long inode);
 
-void use_read_routes(struct host *host, struct use_facts *ret);
-void use_read_framebuffers(struct host *host, struct use_facts *ret);
 void use_read_keyboards(struct host *host, struct use_facts *ret);
 
 void use_find_disks(struct use_search *search);

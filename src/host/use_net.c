@@ -268,11 +268,15 @@ static void read_ssh(struct host *host, struct use_facts *use, size_t *size, con
 	}
 }
 
-void use_read_routes(struct host *host, struct use_facts *ret)
+static void need_routes(struct host *host)
 {
+	struct use_facts *ret = host->use;
 	size_t size = 0, ssh_size = 0;
 	struct session session;
 
+	if (ret->has_routes)
+		return;
+	ret->has_routes = true;
 	read_routes(host, ret, &size, "proc/net/route", parse_v4);
 	read_routes(host, ret, &size, "proc/net/ipv6_route", parse_v6);
 	use_read_session(host, &session);
@@ -448,6 +452,7 @@ void use_find_network(struct use_search *search)
 		if (!str_eq(device->class_name, "net") || !use_is_below(search, device->path))
 			continue;
 		any = true;
+		need_routes(search->host);
 		for (size_t k = 0; k < chain.n; k++) {
 			add_routes(search, chain.name[k]);
 			add_uppers(search, &chain, chain.name[k]);

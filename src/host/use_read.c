@@ -124,7 +124,7 @@ static const char *copy(struct host *host, const char *text)
 	return arena_strdup(&host->arena, text ? text : "");
 }
 
-static void read_mounts(struct host *host, struct use_facts *use)
+static void read_mount_table(struct host *host, struct use_facts *use)
 {
 	CLEANUP(free_table) struct libmnt_table *table = NULL;
 	struct libmnt_fs *row;
@@ -171,10 +171,14 @@ static void read_swaps(struct host *host, struct use_facts *use)
 	}
 }
 
-void use_read_tables(struct host *host, struct use_facts *ret)
+void use_read_classes(struct host *host, struct use_facts *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		add_class(host, ret, classes[i]);
-	read_mounts(host, ret);
+}
+
+void use_read_mounts(struct host *host, struct use_facts *ret)
+{
+	read_mount_table(host, ret);
 	read_swaps(host, ret);
 }

@@ -165,6 +165,32 @@ static void print_lines(struct printer *p, const char *lines)
 	}
 }
 
+/* The first two lines name the file. */
+static const char *diff_colour(const char *line, size_t number)
+{
+	if (number < 2)
+		return PRINT_BOLD;
+	return *line == '+'   ? PRINT_GREEN
+	       : *line == '-' ? PRINT_RED
+	       : *line == '@' ? PRINT_CYAN
+			      : "";
+}
+
+static void print_diff(struct printer *p, const char *lines)
+{
+	for (size_t number = 0; *lines; number++) {
+		size_t n = strcspn(lines, "\n");
+
+		fputs(diff_colour(lines, number), p->out);
+		if (n > 0)
+			print_lines(p, arena_strndup(&p->scratch, lines, n));
+		else
+			putc('\n', p->out);
+		fputs(PRINT_RESET, p->out);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 static void print_table(struct printer *p, const struct doc_table *table, size_t indent)
 {
 	if (!table->rows)
@@ -224,7 +250,10 @@ static void print_item(struct printer *p, const struct doc_item *item, size_t in
 		print_paragraph(p, item->text, indent);
 		break;
 	case DOC_ITEM_LINES:
-		print_lines(p, item->text);
+		if (item->is_diff && p->style->colour)
+			print_diff(p, item->text);
+		else
+			print_lines(p, item->text);
 		break;
 	}
 }
@@ -251,11 +280,63 @@ int print_finish(FILE *out, int error)
 	return ferror(out) ? -EIO : error;
 }
 
+/* ---- whether it needs a locale ---- */
+
+static bool is_ascii(const char *text)
+{
+	for (; text && *text; text++) {
+		if ((unsigned char)*text > 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static bool value_is_ascii(const struct doc_value *value)
+{
+	bool ascii = is_ascii(value->string) && is_ascii(value->text);
+
+	for (size_t i = 0; i < value->n_items; i++)
+		ascii &= is_ascii(value->items[i]);
+	return ascii;
+}
+
+static bool rows_are_ascii(const struct doc_row *row)
+{
+	bool ascii = true;
+
+	for (; row && ascii; row = row->next) {
+		for (size_t i = 0; i < row->n_cells; i++)
+			ascii &= value_is_ascii(&row->cell[i]);
+		ascii &= rows_are_ascii(row->children);
+	}
+	return ascii;
+}
+
+static bool node_is_ascii(const struct doc_node *node)
+{
+	bool ascii = true;
+
+	for (const struct doc_item *item = node->items; item && ascii; item = item->next) {
+		ascii = is_ascii(item->label);
+		if (item->kind == DOC_ITEM_FIELD)
+			ascii &= value_is_ascii(&item->value);
+		else if (item->kind == DOC_ITEM_SECTION)
+			ascii &= node_is_ascii(item->section);
+		else if (item->kind == DOC_ITEM_TABLE)
+			ascii &= rows_are_ascii(item->table->rows);
+		else
+			ascii &= is_ascii(item->text);
+	}
+	return ascii;
+}
+
 int doc_render_text(struct doc *d, const struct doc_style *style, FILE *out)
 {
 	bool is_utf8 = str_eq(nl_langinfo(CODESET), "UTF-8");
-	/* 0 leaves the locale as it is */
-	locale_t utf8 = is_utf8 ? (locale_t)0 : newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	/* opening a locale costs more than a short answer; 0 leaves it as it is */
+	locale_t utf8 = is_utf8 || node_is_ascii(&d->root)
+				? (locale_t)0
+				: newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	locale_t before = uselocale(utf8);
 	struct printer p = {
 		.out = out,

@@ -137,7 +137,7 @@ static bool is_part_of(const char *name, const char *disk)
 
 static const char *user_of_disk(struct sriov *s, const char *disk)
 {
-	const struct use_facts *use = host_use(s->host);
+	const struct use_facts *use = host_use_mounts(s->host);
 	struct arena *a = &s->host->arena;
 	struct names names;
 
@@ -232,7 +232,7 @@ static int check_own_disks(struct sriov *s, const struct sriov_vf *vf, struct er
 
 static int check_uses(struct sriov *s, const struct sriov_vf *vf, struct err *e)
 {
-	const struct device_uses *uses = &host_read_device(s->host, vf->function)->uses;
+	const struct device_uses *uses = host_read_uses(s->host, vf->function);
 
 	for (size_t i = 0; i < uses->n; i++) {
 		const struct device_use *use = &uses->use[i];
@@ -283,7 +283,7 @@ int check_drive_unused(struct sriov *s, struct err *e)
 {
 	static const char why[] =
 		"it takes a reset of the drive to free queues for virtual functions";
-	const struct device_uses *uses = &host_read_device(s->host, s->pf)->uses;
+	const struct device_uses *uses = host_read_uses(s->host, s->pf);
 	struct arena *a = &s->host->arena;
 	struct names names;
 

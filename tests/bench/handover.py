@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what a handover costs on a real kernel, side by side with the bare writes and with driverctl and dpdk-devbind.py.
 
-usage: handover.py [PROGRAM [TURNS]]       build/passthru, when it is not named
+usage: handover.py [PROGRAM [TURNS [PEER-TURNS]]]       build/passthru, when it is not named
 
 The kernel is Debian's in the emulated host of tests/lab, and the programs take turns in one boot of it. 1 function is a card of
 its own; 8 are a slot, 64 eight of them. A figure is the median of all turns, of wall time, since the kernel works in between.
@@ -50,10 +50,10 @@ def images(program):
     return out.split()
 
 
-def figures(machine, counts, turns, image_paths):
+def figures(machine, counts, turns, peer_turns, image_paths):
     """count -> program -> list of (way there in ms, way back in ms); and a list of (a reset in ms, probe in ms)"""
     found, probes = {count: {} for count in counts}, []
-    script = ",".join(str(word) for word in ("handover", turns, min(turns, PEER_TURNS), *counts))
+    script = ",".join(str(word) for word in ("handover", turns, min(turns, peer_turns), *counts))
     command = [os.path.join(LAB, "machine.sh"), "--machine", machine, "--limit", str(LIMIT_S), script, *image_paths]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         for line in running.stdout:
@@ -103,11 +103,12 @@ def print_aims(results):
 def main():
     program = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "../../build/passthru"))
     turns = int(sys.argv[2]) if len(sys.argv) > 2 else TURNS
+    peer_turns = int(sys.argv[3]) if len(sys.argv) > 3 else PEER_TURNS
     results, probes = {}, []
     with tempfile.TemporaryDirectory(prefix="passthru-bench.") as temp:
         paths = [*images(program), own_image(temp)]
         for machine, counts in MACHINES:
-            found, probed = figures(machine, counts, turns, paths)
+            found, probed = figures(machine, counts, turns, peer_turns, paths)
             results.update(found)
             probes += probed
     print("Handover on an emulated host, median of wall times")

@@ -228,7 +228,8 @@ static void test_guest_unseen(void **state)
 	/* whatever would still be done to it is not */
 	struct sysfs s = { &m.host, 20 };
 	const char *override;
-	assert_int_equal(sysfs_probe(&s, f, &m.e), -ETIMEDOUT);
+	struct sysfs_way way = { .probes = true };
+	assert_int_equal(sysfs_move(&s, f, &way, &m.e), -ETIMEDOUT);
 	assert_int_equal(sysfs_set_override(&s, f, NULL, &m.e), -ETIMEDOUT);
 	assert_int_equal(sysfs_override(&s, f, &override, &m.e), -ETIMEDOUT);
 	assert_says(&m, "nothing more is done to " GPU);

@@ -3,6 +3,7 @@
 // kernel does not come back from, for as long as the test likes.
 
 #include "base/root.h"
+#include "base/text.h"
 #include "tests/unit/temporary.h"
 
 #include <errno.h>
@@ -236,6 +237,136 @@ static void test_lets_go_of_descriptors(void **state)
 	assert_string_equal(let_go(f), "x"); /* the child was still there */
 }
 
+/* ---- several at a time ---- */
+
+static void test_series(void **state)
+{
+	struct fixture *f = *state;
+	struct root_step steps[] = {
+		{ .path = "folder/file", .text = "after" },
+		{ .path = "folder/file", .expected = "none", .or_expected = "aftere" },
+		{ .path = "none", .text = "x", .accepted = -ENOENT },
+		{ .path = "folder/file" },
+	};
+	pid_t child;
+
+	assert_int_equal(root_watched(f->root, &f->arena, steps, ARRAY_SIZE(steps), 10000, &child),
+			 0);
+	assert_int_equal(steps[0].error, 0);
+	assert_int_equal(steps[1].error, 0);
+	assert_int_equal(steps[2].error, -ENOENT);
+	assert_int_equal(steps[3].error, 0);
+	assert_string_equal(steps[3].data.data, "aftere");
+	assert_int_equal(steps[3].data.n, strlen("aftere"));
+}
+
+/* What comes behind a failure is not begun; what was read is there to be said. */
+static void test_series_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct root_step steps[] = {
+		{ .path = "folder/file" },
+		{ .path = "folder/file", .expected = "else" },
+		{ .path = "folder/file", .text = "never" },
+	};
+	struct bytes data;
+	pid_t child;
+
+	assert_int_equal(root_watched(f->root, &f->arena, steps, ARRAY_SIZE(steps), 10000, &child),
+			 -EBADE);
+	assert_int_equal(steps[0].error, 0);
+	assert_int_equal(steps[1].error, -EBADE);
+	assert_string_equal(steps[1].data.data, "before");
+	assert_int_equal(steps[2].error, -ECANCELED);
+	assert_int_equal(root_read(f->root, &f->arena, "folder/file", &data), 0);
+	assert_string_equal(data.data, "before");
+	/* one that cannot be asked for at all, in its turn */
+	char *longest = arena_alloc(&f->arena, 8193);
+	memset(longest, 'x', 8192);
+	steps[1] = (struct root_step){ .path = "folder/file", .text = longest };
+	assert_int_equal(root_watched(f->root, &f->arena, steps, ARRAY_SIZE(steps), 10000, &child),
+			 -EFBIG);
+	assert_int_equal(steps[0].error, 0);
+	assert_int_equal(steps[1].error, -EFBIG);
+	assert_int_equal(steps[2].error, -ECANCELED);
+}
+
+/* Which one is stuck is known, and of the reads before it that nothing is known. */
+static void test_series_hangs(void **state)
+{
+	struct fixture *f = *state;
+	struct root_step steps[] = {
+		{ .path = "folder/file" },
+		{ .path = "folder/file", .text = "x" },
+		{ .path = "fifo", .text = "late" },
+		{ .path = "folder/file", .text = "never" },
+	};
+	pid_t child;
+
+	assert_int_equal(
+		root_watched(f->root, &f->arena, steps, ARRAY_SIZE(steps), LIMIT_MS, &child),
+		-ETIMEDOUT);
+	assert_int_equal(steps[0].error, -ECANCELED);
+	assert_int_equal(steps[1].error, 0);
+	assert_int_equal(steps[2].error, -ETIMEDOUT);
+	assert_int_equal(steps[3].error, -ECANCELED);
+	/* the next child is asked for what is done first, the other is where it was */
+	struct root_step again = { .path = "folder/file", .expected = "xefore" };
+	pid_t other;
+	assert_int_equal(root_watched(f->root, &f->arena, &again, 1, 10000, &other), 0);
+	assert_int_not_equal(child, other);
+	assert_string_equal(let_go(f), "late");
+	assert_ends(child);
+}
+
+/* Each step has the whole limit: a slow one does not make the next late. */
+static void test_series_limit(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned slow_ms = 900, limit_ms = 1600;
+	struct root_step steps[2] = { { .path = "fifo", .text = "1" },
+				      { .path = "fifo", .text = "2" } };
+	pid_t child;
+
+	pid_t reader = fork();
+	if (reader == 0) {
+		for (int i = 0; i < 2; i++) {
+			char byte;
+			pause_ms(slow_ms);
+			int fd = open(temporary_path(&f->t, "fifo"), O_RDONLY | O_CLOEXEC);
+			/* to the end: whoever writes next opens it anew */
+			while (read(fd, &byte, 1) > 0)
+				;
+			close(fd);
+		}
+		_exit(0);
+	}
+	/* together they take longer than the limit */
+	assert_int_equal(root_watched(f->root, &f->arena, steps, 2, limit_ms, &child), 0);
+	assert_int_equal(waitpid(reader, NULL, 0), reader);
+}
+
+/* More than one question holds. */
+static void test_series_is_long(void **state)
+{
+	struct fixture *f = *state;
+	enum { N = 500 };
+	struct root_step *steps = arena_array(&f->arena, N, sizeof(*steps));
+	char name[32];
+	pid_t child;
+
+	for (size_t i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "folder/%zu", i);
+		temporary_file(&f->t, name, name);
+		steps[i].path = arena_strdup(&f->arena, name);
+	}
+	assert_int_equal(root_watched(f->root, &f->arena, steps, N, 10000, &child), 0);
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(steps[i].error, 0);
+		assert_string_equal(steps[i].data.data, steps[i].path);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, start, stop)
 
 int main(void)
@@ -248,6 +379,11 @@ int main(void)
 		TEST(locks),
 		TEST(lock_of_removed),
 		TEST(lets_go_of_descriptors),
+		TEST(series),
+		TEST(series_ends),
+		TEST(series_hangs),
+		TEST(series_limit),
+		TEST(series_is_long),
 	};
 
 	return cmocka_run_group_tests_name("root_watched", tests, NULL, NULL);

@@ -120,7 +120,7 @@ static inline const struct device_uses *uses_of(struct uses *u, const char *func
 	host_init(&u->host, fake_process(u->k));
 	assert_int_equal(host_read_pci(&u->host, &e), 0);
 	assert_true(pci_address_parse(function, &address));
-	host_device_uses(&u->host, host_find(&u->host, address), &u->found);
+	u->found = *host_read_uses(&u->host, host_find(&u->host, address));
 	return &u->found;
 }
 
