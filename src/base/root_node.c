@@ -243,6 +243,19 @@ int root_is_read_only(struct root *r, struct arena *a, const char *directory, bo
 	}
 }
 
+int root_free_space(struct root *r, const char *directory, uint64_t *ret_bytes)
+{
+	struct statvfs fs;
+	CLEANUP_CLOSE int fd = open_at(r, directory, O_PATH | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	if (fstatvfs(fd, &fs) < 0)
+		return -errno;
+	*ret_bytes = (uint64_t)fs.f_bfree * fs.f_frsize;
+	return 0;
+}
+
 int root_digest(struct root *r, const char *path, char ret[SHA256_TEXT])
 {
 	const size_t size = (size_t)256 * 1024;

@@ -58,6 +58,9 @@ MUST_CHECK int root_digest(struct root *r, const char *path, char ret[SHA256_TEX
 /* Whether a directory, or the nearest one above that exists, is on a read-only file system. */
 MUST_CHECK int root_is_read_only(struct root *r, struct arena *a, const char *directory, bool *ret);
 
+/* How much can be written to the file system of a directory that exists, by the superuser. */
+MUST_CHECK int root_free_space(struct root *r, const char *directory, uint64_t *ret_bytes);
+
 /* What a path is to be. */
 struct root_place {
 	const char *path;

@@ -48,8 +48,10 @@ static enum way decide(const struct change *change, const struct entry *entry,
 {
 	if (entry_is(now, &entry->before))
 		return root_node_same(&now->node, &entry->before.node) ? WAY_NONE : WAY_RESTORE;
-	if (is_as_left(change, entry, now, own))
+	if (entry->scratch || is_as_left(change, entry, now, own))
 		return WAY_RESTORE;
+	if (entry->may_go && now->node.kind == ROOT_ABSENT)
+		return WAY_KEEP;
 	if (entry->regenerate && root_is_live(change->host->root))
 		return WAY_REGENERATE;
 	return keep_changed || entry->kept ? WAY_KEEP : WAY_REFUSE;
@@ -87,11 +89,25 @@ int back_decide(const struct change *change, bool own, bool keep_changed, struct
 	return 0;
 }
 
+/* What its commands did elsewhere can be taken back by commands alone. */
+static int check_backs(const struct change *change, struct err *e)
+{
+	if (change->command_s == 0 || change->n_backs == 0 || root_is_live(change->host->root))
+		return 0;
+	return err_refuse(e,
+			  "%s has to be run to take change %u back, and this is not the running "
+			  "system: do it there, or with chroot",
+			  change->backs[0][0], change->number);
+}
+
 int back_check(const struct change *change, const struct way_back *way, struct err *e)
 {
+	int error = check_backs(change, e);
+
+	if (error < 0)
+		return error;
 	for (size_t i = 0; i < change->n; i++) {
 		const struct entry *entry = &change->entries[i];
-		int error = 0;
 
 		if (way->ways[i] == WAY_REFUSE)
 			return err_refuse(
@@ -102,6 +118,8 @@ int back_check(const struct change *change, const struct way_back *way, struct e
 				change->number);
 		if (way->ways[i] == WAY_RESTORE && !entry_is(&way->now[i], &entry->before))
 			error = entry_check(change, entry, e);
+		if (error == 0 && (way->ways[i] == WAY_RESTORE || way->ways[i] == WAY_REGENERATE))
+			error = entry_check_writable(change->host, entry->path, e);
 		if (error < 0)
 			return error;
 	}
@@ -123,12 +141,16 @@ static int remove_directory(const struct change *change, const struct entry *ent
 /* What was being made beside a file when we were killed. */
 static int remove_temporary(const struct change *change, const struct entry *entry, struct err *e)
 {
-	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
-	const char *path = arena_printf(&change->host->arena, "%.*s%s", (int)n, entry->path,
-					entry_temporary(change, entry));
-	int error = root_unlink(change->host->root, path);
+	const char *const names[] = { entry_temporary(change, entry), entry_ready(change, entry) };
 
-	return error < 0 ? err_io(e, error, "removing %s", path) : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *path = entry_beside(change, entry, names[i]);
+		int error = root_unlink(change->host->root, path);
+
+		if (error < 0)
+			return err_io(e, error, "removing %s", path);
+	}
+	return 0;
 }
 
 static bool same_words(const char *const *a, const char *const *b)
@@ -138,6 +160,35 @@ static bool same_words(const char *const *a, const char *const *b)
 			return false;
 	}
 	return *a == *b;
+}
+
+void back_add(struct change *change, const char *const *argv)
+{
+	for (size_t i = 0; i < change->n_backs; i++) {
+		if (same_words(change->backs[i], argv))
+			return;
+	}
+	if (change->n_backs == change->backs_room) {
+		size_t room = change->backs_room ? 2 * change->backs_room : 4;
+		const char *const **larger =
+			arena_array(&change->host->arena, room, sizeof(*larger));
+
+		for (size_t i = 0; i < change->n_backs; i++)
+			larger[i] = change->backs[i];
+		change->backs = larger;
+		change->backs_room = room;
+	}
+	change->backs[change->n_backs++] = argv;
+}
+
+/* The last first; those of commands that were never begun find nothing to do. */
+static int run_backs(const struct change *change, int lock_fd, struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = change->command_s ? change->n_backs : 0; error == 0 && i-- > 0;)
+		error = generator_run(change->backs[i], lock_fd, e);
+	return error;
 }
 
 static bool was_run(const struct change *change, const struct way_back *way, size_t n)
@@ -152,18 +203,38 @@ static bool was_run(const struct change *change, const struct way_back *way, siz
 
 static int check_trace(const struct change *change, const struct entry *entry, struct err *e)
 {
+	const char *path = entry->output ? entry->output : entry->path;
 	struct bytes data;
-	int error = root_read_max(change->host->root, &change->host->arena, entry->path, TRACED_MAX,
-				  &data);
+
+	if (!entry->trace)
+		return 0;
+	int error =
+		root_read_max(change->host->root, &change->host->arena, path, TRACED_MAX, &data);
 
 	if (error == -ENOENT)
 		return 0;
 	if (error < 0)
-		return err_io(e, error, "reading %s", entry->path);
+		return err_io(e, error, "reading %s", path);
 	if (!memmem(data.data, data.n, entry->trace, strlen(entry->trace)))
 		return 0;
 	return err_fail(e, -EIO, "%s was made anew by %s, and still holds '%s'", entry->path,
 			entry->regenerate[0], entry->trace);
+}
+
+static int make_anew(const struct change *change, const struct entry *entry, int lock_fd,
+		     struct err *e)
+{
+	int error = entry->output ? become_begin(change, entry, e) : 0;
+
+	if (error == 0)
+		error = generator_run(entry->regenerate, lock_fd, e);
+	if (error == 0 && entry->output)
+		error = become_check(change, entry, entry->regenerate[0], e);
+	if (error == 0 && entry->output)
+		error = check_trace(change, entry, e);
+	if (error == 0 && entry->output)
+		error = become_end(change, entry, false, e);
+	return error;
 }
 
 static int regenerate(const struct change *change, const struct way_back *way,
@@ -173,15 +244,17 @@ static int regenerate(const struct change *change, const struct way_back *way,
 
 	for (size_t i = 0; error == 0 && i < change->n; i++) {
 		if (way->ways[i] == WAY_REGENERATE && !was_run(change, way, i))
-			error = generator_run(change->entries[i].regenerate, lock_fd, e);
+			error = make_anew(change, &change->entries[i], lock_fd, e);
 	}
 	for (size_t i = 0; error == 0 && i < change->n; i++) {
 		const struct entry *entry = &change->entries[i];
 
 		if (way->ways[i] != WAY_REGENERATE)
 			continue;
-		if (entry->trace)
+		if (!entry->output)
 			error = check_trace(change, entry, e);
+		if (error == 0 && !entry->output)
+			error = entry_flush(change->host, entry->path, e);
 		if (error == 0 && how && how->proof)
 			error = how->proof(change->host, entry->path, e);
 	}
@@ -204,5 +277,12 @@ int back_go(const struct change *change, const struct way_back *way,
 		if (error == 0 && way->ways[i] == WAY_RESTORE)
 			error = entry_restore(change, entry, &way->now[i], e);
 	}
-	return error < 0 ? error : regenerate(change, way, how, lock_fd, e);
+	if (error == 0)
+		error = regenerate(change, way, how, lock_fd, e);
+	if (error == 0)
+		error = run_backs(change, lock_fd, e);
+	if (error == 0)
+		error = settle_all(change, e);
+	settle_let_go(change);
+	return error;
 }

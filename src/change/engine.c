@@ -12,28 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A plan on its way. */
-struct work {
-	struct change_session *session;
-	struct change change;
-	const struct step *steps;
-	size_t n;
-	const char **targets; /* of each STEP_FILE: its path without links */
-};
-
 /* ---- what there is to do ---- */
-
-static int resolve(struct host *host, const struct step *step, const char **ret, struct err *e)
-{
-	if (!journal_path_valid(step->path))
-		return err_fail(e, -EINVAL, "'%s' is no path of a file that may be changed",
-				step->path);
-	int error = root_resolve(host->root, &host->arena, step->path, !step->absent, ret);
-	if (error == 0 && !journal_path_valid(*ret))
-		return err_refuse(e, "%s leads to '%s', which must not be changed", step->path,
-				  *ret);
-	return error < 0 ? err_io(e, error, "reading %s", step->path) : 0;
-}
 
 static void sum_of(struct bytes content, char ret[SHA256_TEXT])
 {
@@ -77,7 +56,7 @@ static int is_needed(struct host *host, const struct step *step, bool acted, boo
 		       (step->proof && step->proof(host, step, step->becomes, &missing) < 0);
 		return 0;
 	}
-	int error = resolve(host, step, &path, e);
+	int error = touch_resolve(host, step->path, !step->absent, &path, e);
 	if (error == 0)
 		error = holds(host, step, path, &as_wanted, e);
 	*ret = !as_wanted;
@@ -101,142 +80,7 @@ int change_needed(struct host *host, const struct plan *plan, struct plan *ret, 
 	return 0;
 }
 
-/* ---- what it touches ---- */
-
-static struct entry *find_entry(struct change *change, const char *path)
-{
-	for (size_t i = 0; i < change->n; i++) {
-		if (str_eq(change->entries[i].path, path))
-			return &change->entries[i];
-	}
-	return NULL;
-}
-
-/* The entry of @path as the last one: the order is that of the last step. */
-static struct entry *touch(struct change *change, const char *path)
-{
-	struct entry *entry = find_entry(change, path), moved;
-
-	if (entry) {
-		size_t behind = change->n - 1 - (size_t)(entry - change->entries);
-
-		moved = *entry;
-		memmove(entry, entry + 1, behind * sizeof(*entry));
-		change->entries[change->n - 1] = moved;
-		return &change->entries[change->n - 1];
-	}
-	if (change->n == change->room) {
-		size_t room = change->room ? 2 * change->room : 16;
-		struct entry *larger = arena_array(&change->host->arena, room, sizeof(*larger));
-
-		if (change->n > 0)
-			memcpy(larger, change->entries, change->n * sizeof(*larger));
-		change->entries = larger;
-		change->room = room;
-	}
-	change->entries[change->n] = (struct entry){ .path = path };
-	return &change->entries[change->n++];
-}
-
-/* The directories that have to be made for a file. */
-static int touch_directories(struct change *change, const char *path, struct err *e)
-{
-	struct host *host = change->host;
-	struct root_node node;
-
-	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-		const char *directory = arena_strndup(&host->arena, path, (size_t)(slash - path));
-		int error = root_node(host->root, &host->arena, directory, &node);
-
-		if (error < 0)
-			return err_io(e, error, "reading %s", directory);
-		if (node.kind == ROOT_ABSENT && !find_entry(change, directory))
-			touch(change, directory)->directory = true;
-		else if (node.kind != ROOT_DIRECTORY && node.kind != ROOT_ABSENT)
-			return err_refuse(e, "%s has to be a directory, for %s", directory, path);
-	}
-	return 0;
-}
-
-/* A command that writes through a link leaves the link, one that renames over it does not. */
-static int touch_written(struct change *change, const struct step *step, const char *path,
-			 struct err *e)
-{
-	struct host *host = change->host;
-	const char *name, *target;
-
-	if (!journal_path_valid(path))
-		return err_fail(e, -EINVAL, "'%s' is no path of a file that may be changed", path);
-	int error = root_resolve(host->root, &host->arena, path, false, &name);
-	if (error == 0)
-		error = root_resolve(host->root, &host->arena, path, true, &target);
-	if (error < 0)
-		return err_io(e, error, "reading %s", path);
-	for (int i = 0; i < 2; i++) {
-		const char *touched = i ? target : name;
-
-		if (i && str_eq(target, name))
-			break;
-		if (!journal_path_valid(touched))
-			return err_refuse(e, "%s leads to '%s', which must not be changed", path,
-					  touched);
-		struct entry *entry = touch(change, touched);
-		entry->generated = true;
-		entry->regenerate = step->regenerate;
-		entry->trace = step->trace;
-	}
-	return 0;
-}
-
-static int collect(struct work *work, struct err *e)
-{
-	struct change *change = &work->change;
-	struct arena *a = &change->host->arena;
-
-	work->targets = arena_array(a, work->n, sizeof(*work->targets));
-	change->whys.name = arena_array(a, work->n, sizeof(*change->whys.name));
-	for (size_t i = 0; i < work->n; i++) {
-		const struct step *step = &work->steps[i];
-		int error = 0;
-
-		change->whys.name[change->whys.n++] = step->why ? step->why : "";
-		if (step->kind == STEP_FILE) {
-			error = resolve(change->host, step, &work->targets[i], e);
-			if (error == 0 && !step->absent)
-				error = touch_directories(change, work->targets[i], e);
-			if (error == 0)
-				touch(change, work->targets[i]);
-		} else if (!root_is_live(change->host->root)) {
-			error = err_refuse(e,
-					   "%s has to be run, and this is not the running system: "
-					   "do it on the system itself",
-					   step->argv[0]);
-		}
-		for (size_t k = 0; error == 0 && step->writes && step->writes[k]; k++)
-			error = touch_written(change, step, step->writes[k], e);
-		if (error < 0)
-			return error;
-	}
-	return 0;
-}
-
 /* ---- saving ---- */
-
-static int check_writable(struct change *change, struct entry *entry, struct err *e)
-{
-	struct host *host = change->host;
-	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
-	const char *parent = arena_strndup(&host->arena, entry->path, n ? n - 1 : 0);
-	bool read_only = false;
-	int error = root_is_read_only(host->root, &host->arena, parent, &read_only);
-
-	if (error < 0)
-		return err_io(e, error, "reading %s", parent);
-	if (read_only)
-		return err_refuse(e, "%s lies on a file system that is mounted read-only",
-				  entry->path);
-	return entry_is_mounted(host, entry->path, &entry->mounted, e);
-}
 
 static mode_t mode_of(const struct step *step)
 {
@@ -248,7 +92,7 @@ static int expect(struct work *work, struct err *e)
 	for (size_t i = 0; i < work->n; i++) {
 		const struct step *step = &work->steps[i];
 		struct entry *entry =
-			work->targets[i] ? find_entry(&work->change, work->targets[i]) : NULL;
+			work->targets[i] ? entry_find(&work->change, work->targets[i]) : NULL;
 
 		if (!entry || entry->generated)
 			continue;
@@ -284,7 +128,10 @@ static int save_into(struct work *work, struct err *e)
 	if (error < 0)
 		return err_io(e, error, "making %s", change->directory);
 	for (size_t i = 0; error == 0 && i < change->n; i++) {
-		error = check_writable(change, &change->entries[i], e);
+		error = entry_check_writable(change->host, change->entries[i].path, e);
+		if (error == 0)
+			error = entry_is_mounted(change->host, change->entries[i].path,
+						 &change->entries[i].mounted, e);
 		if (error == 0 && !change->entries[i].directory)
 			error = entry_save(change, &change->entries[i], e);
 	}
@@ -314,58 +161,100 @@ static int save(struct work *work, struct err *e)
 
 /* ---- doing ---- */
 
+static int make_directories(const struct change *change, const char *path, struct err *e)
+{
+	for (size_t i = 0; i < change->n; i++) {
+		const char *directory = change->entries[i].path;
+
+		if (!change->entries[i].directory || !str_starts(path, directory) ||
+		    path[strlen(directory)] != '/')
+			continue;
+		int error = root_make_directory(change->host->root, directory, 0755);
+		if (error < 0)
+			return err_io(e, error, "making %s", directory);
+	}
+	return 0;
+}
+
 static int act_file(struct work *work, size_t i, struct err *e)
 {
 	struct change *change = &work->change;
 	struct host *host = change->host;
 	const struct step *step = &work->steps[i];
-	const struct entry *entry = find_entry(change, work->targets[i]);
+	const struct entry *entry = entry_find(change, work->targets[i]);
 	struct root_node node;
 	bool as_wanted;
 
-	for (size_t k = 0; !step->absent && k < change->n; k++) {
-		const char *directory = change->entries[k].path;
-
-		if (!change->entries[k].directory || !str_starts(entry->path, directory) ||
-		    entry->path[strlen(directory)] != '/')
-			continue;
-		int error = root_make_directory(host->root, directory, 0755);
-		if (error < 0)
-			return err_io(e, error, "making %s", directory);
-	}
-	int error = root_node(host->root, &host->arena, entry->path, &node);
+	int error = step->absent ? 0 : make_directories(change, entry->path, e);
+	if (error < 0)
+		return error;
+	error = root_node(host->root, &host->arena, entry->path, &node);
 	const struct root_place place = { .path = entry->path,
 					  .temporary = entry_temporary(change, entry),
 					  .content = step->content,
 					  .node = node.kind == ROOT_FILE ? &node : NULL,
 					  .mode = mode_of(step) };
-	if (error == 0)
-		error = step->absent ? root_unlink(host->root, entry->path)
-				     : root_place(host->root, &host->arena, &place);
 	if (error < 0)
-		return err_io(e, error, "%s %s", step->absent ? "removing" : "writing",
-			      entry->path);
+		return err_io(e, error, "reading %s", entry->path);
+	error = step->absent ? entry_unlink(change, entry, e)
+			     : entry_place(change, entry, &place, e);
+	if (error < 0)
+		return error;
 	error = holds(host, step, entry->path, &as_wanted, e);
 	if (error == 0 && !as_wanted)
 		error = err_fail(e, -EIO, "%s was written, and holds something else", entry->path);
 	return error;
 }
 
-static int act_command(struct work *work, const struct step *step, struct err *e)
+/* What comes after may rest on it: an entry of a menu on its image. */
+static int flush_written(struct host *host, const struct step *step, struct err *e)
 {
+	const char *target;
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && step->writes && step->writes[i]; i++) {
+		error = root_resolve(host->root, &host->arena, step->writes[i], true, &target);
+		if (error < 0)
+			return err_io(e, error, "reading %s", step->writes[i]);
+		error = entry_flush(host, target, e);
+		/* a link, or what has taken its place */
+		if (error == 0 && !str_eq(target, step->writes[i]))
+			error = entry_flush(host, step->writes[i], e);
+	}
+	return error;
+}
+
+static int act_command(struct work *work, size_t i, struct err *e)
+{
+	struct change *change = &work->change;
+	const struct step *step = &work->steps[i];
+	const struct entry *made = work->targets[i] ? entry_find(change, work->targets[i]) : NULL;
 	struct err missing = { 0 };
 
-	work->change.command_s = journal_now_s();
-	int error = journal_save(&work->change, e);
+	change->command_s = journal_now_s();
+	int error = journal_save(change, e);
+	if (error == 0 && made)
+		error = make_directories(change, made->path, e);
+	if (error == 0 && made)
+		error = make_directories(change, made->output, e);
+	if (error == 0 && made && made->old)
+		error = make_directories(change, made->old, e);
+	if (error == 0 && made)
+		error = become_begin(change, made, e);
 	if (error == 0)
 		error = generator_run(step->argv, work->session->lock_fd, e);
-	if (error < 0 || !step->proof)
+	change->held->dirty = true;
+	if (error == 0 && made)
+		error = become_check(change, made, step->argv[0], e);
+	if (error < 0)
 		return error;
-	error = step->proof(work->change.host, step, step->output, &missing);
+	if (step->proof)
+		error = step->proof(change->host, step, step->output, &missing);
 	if (error < 0)
 		return err_fail(e, error, "%s ended with status 0, without its effect: %s",
 				step->argv[0], missing.text);
-	return 0;
+	error = flush_written(change->host, step, e);
+	return error < 0 || !made ? error : become_end(change, made, step->keep != NULL, e);
 }
 
 /* The signal was heeded: it must not end us too before we have said so. */
@@ -388,7 +277,7 @@ static int act(struct work *work, struct err *e)
 
 	for (size_t i = 0; error == 0 && i < work->n; i++) {
 		error = work->steps[i].kind == STEP_FILE ? act_file(work, i, e)
-							 : act_command(work, &work->steps[i], e);
+							 : act_command(work, i, e);
 		if (error == 0 && generator_interrupted())
 			error = interrupted(e);
 	}
@@ -398,10 +287,15 @@ static int act(struct work *work, struct err *e)
 	}
 	if (error < 0)
 		return error;
-	change->state = CHANGE_APPLIED;
+	error = settle_all(change, e);
+	if (error < 0)
+		return error;
+	change->state = work->settled ? CHANGE_UNDONE : CHANGE_APPLIED;
 	error = journal_save(change, e);
 	if (error < 0)
 		change->state = CHANGE_APPLYING;
+	else if (work->settled)
+		(void)!store_empty(change, NULL); /* copies that nobody needs */
 	return error;
 }
 
@@ -431,6 +325,20 @@ static int take_back(struct work *work, int cause, struct err *e)
 	return cause;
 }
 
+/* A change can go on with one that is in force. */
+static int check_continued(struct host *host, unsigned number, struct err *e)
+{
+	struct change change;
+	int error = number ? journal_load(host, number, &change, e) : 0;
+
+	if (error < 0 || number == 0)
+		return error;
+	if (change.state != CHANGE_APPLIED && change.state != CHANGE_CONFIRMED)
+		return err_refuse(e, "change %u, which this one is to go on with, was undone",
+				  number);
+	return 0;
+}
+
 int change_apply(struct change_session *session, const struct plan *plan, const char *title,
 		 unsigned *ret_number, struct err *e)
 {
@@ -443,22 +351,27 @@ int change_apply(struct change_session *session, const struct plan *plan, const 
 	int error = change_needed(host, plan, &needed, e);
 	if (error < 0 || needed.n_steps == 0)
 		return error;
-	error = store_numbers(host, &numbers, &n, e);
+	error = check_continued(host, plan->continues, e);
+	if (error == 0)
+		error = store_numbers(host, &numbers, &n, e);
 	if (error < 0)
 		return error;
 	struct work work = {
 		.session = session,
 		.steps = needed.steps,
 		.n = needed.n_steps,
+		.settled = plan->settled,
 		.change = { .host = host,
 			    .number = n > 0 ? numbers[n - 1] + 1 : 1,
 			    .title = title,
+			    .continues = plan->continues,
 			    .time_s = journal_now_s(),
-			    .boot = journal_boot(host) },
+			    .boot = journal_boot(host),
+			    .held = arena_alloc(&host->arena, sizeof(struct held)) },
 	};
 	work.change.directory =
 		arena_printf(&host->arena, CHANGE_DIRECTORY "/%u.new", work.change.number);
-	error = collect(&work, e);
+	error = touch_all(&work, e);
 	if (error == 0)
 		error = save(&work, e);
 	if (error < 0)

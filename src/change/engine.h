@@ -34,7 +34,10 @@ struct entry {
 	const char *path; /* without links */
 	bool directory;
 	bool mounted;   /* on another file system than the root */
-	bool generated; /* a command writes it */
+	bool generated; /* a command makes it */
+	bool in_place;  /* and may write into what is there */
+	bool scratch;   /* what a command makes on its way to another file: nobody else's */
+	bool may_go;    /* removed by others, it stays removed */
 	bool text;      /* what was left is kept */
 	bool kept;      /* undo leaves it as somebody else has made it */
 	struct entry_state before, after;
@@ -42,6 +45,16 @@ struct entry {
 	enum entry_saved saved;
 	const char *const *regenerate;
 	const char *trace;
+	/* of what is renamed over: what @regenerate writes, and where the old file stays */
+	const char *output, *old;
+};
+
+/* Replaced files of a boot loader, held open until what replaced them is in its place on the disk.
+ */
+struct held {
+	int fd[64];
+	size_t n;
+	bool dirty; /* a boot loader may see the latest changes in any order */
 };
 
 struct change {
@@ -50,13 +63,35 @@ struct change {
 	const char *directory; /* where it is kept */
 	enum change_state state;
 	const char *title;
-	int64_t time_s;    /* of its beginning */
-	int64_t command_s; /* when its last command began; 0: none has */
-	const char *boot;  /* the kernel's name for the boot it was made in; "" when not known */
+	unsigned continues; /* the change that it goes on with; 0: none */
+	int64_t time_s;     /* of its beginning */
+	int64_t command_s;  /* when its last command began; 0: none has */
+	const char *boot;   /* the kernel's name for the boot it was made in; "" when not known */
 	struct names whys;
+	struct held *held;
 	struct entry *entries; /* in the order of the last step that touches them */
 	size_t n, room;
+	const char *const **backs; /* takes_back of its commands, in their order, each once */
+	size_t n_backs, backs_room;
 };
+
+/* A plan on its way. */
+struct work {
+	struct change_session *session;
+	struct change change;
+	const struct step *steps;
+	size_t n;
+	bool settled;
+	const char **targets; /* of each step that is about one file: its path without links */
+};
+
+/* ---- touch.c: the entries of a plan ---- */
+
+/* The path of a file that may be changed, without links; with @last at its end, too. */
+MUST_CHECK int touch_resolve(struct host *host, const char *path, bool last, const char **ret,
+			     struct err *e);
+/* Fills in the targets, and the change's whys and entries. */
+MUST_CHECK int touch_all(struct work *work, struct err *e);
 
 /* ---- journal.c ---- */
 
@@ -75,6 +110,8 @@ MUST_CHECK int journal_state_from_json(struct arena *a, const json_t *object,
 
 /* ---- tree.c: one entry ---- */
 
+/* NULL: there is none with that path. */
+struct entry *entry_find(const struct change *change, const char *path);
 /* Its number in the change's directory. */
 const char *entry_copy(const struct change *change, const struct entry *entry, const char *suffix);
 /* What is there now; the sum of a file only where it could equal one of the recorded. */
@@ -88,17 +125,45 @@ MUST_CHECK int entry_left(const struct change *change, struct entry *entry, stru
 /* Keeps a text for differences to be shown. */
 MUST_CHECK int entry_keep_text(const struct change *change, struct entry *entry, struct bytes text,
 			       struct err *e);
+/* What a command wrote is on the disk after this, and so is its name. */
+MUST_CHECK int entry_flush(struct host *host, const char *path, struct err *e);
 /* Whether what was kept is whole. */
 MUST_CHECK int entry_check(const struct change *change, const struct entry *entry, struct err *e);
 /* Puts back what was there before. @now: as entry_look() says. */
 MUST_CHECK int entry_restore(const struct change *change, const struct entry *entry,
 			     const struct entry_state *now, struct err *e);
-/* The name under which a new file is made beside it. */
+/*
+ * The names under which a new file is made beside it, and under which it waits for its rename;
+ * without the directory.
+ */
 const char *entry_temporary(const struct change *change, const struct entry *entry);
+const char *entry_ready(const struct change *change, const struct entry *entry);
+/* A name in the directory of @entry. */
+const char *entry_beside(const struct change *change, const struct entry *entry, const char *name);
+/* root_place() of what is to be the entry, so that a boot loader sees the old or the new file. */
+MUST_CHECK int entry_place(const struct change *change, const struct entry *entry,
+			   const struct root_place *place, struct err *e);
+MUST_CHECK int entry_unlink(const struct change *change, const struct entry *entry, struct err *e);
+MUST_CHECK int entry_check_writable(struct host *host, const char *path, struct err *e);
 /* Whether the path is on another file system than the root. */
 MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err *e);
 
+/* ---- become.c: a file that a command makes beside the one that it is to be ---- */
+
+/* What was left there by others is not to be taken for what the command makes. */
+MUST_CHECK int become_begin(const struct change *change, const struct entry *entry, struct err *e);
+/* Whether the command has made it. */
+MUST_CHECK int become_check(const struct change *change, const struct entry *entry,
+			    const char *program, struct err *e);
+/* Flushes and dresses it, and renames it over @entry; what was there stays as entry->old when
+ * @keep. */
+MUST_CHECK int become_end(const struct change *change, const struct entry *entry, bool keep,
+			  struct err *e);
+
 /* ---- back.c: taking a change back ---- */
+
+/* @argv is run when all files are back. */
+void back_add(struct change *change, const char *const *argv);
 
 enum way {
 	WAY_NONE,       /* it is as before */
@@ -123,6 +188,19 @@ MUST_CHECK int back_decide(const struct change *change, bool own, bool keep_chan
 MUST_CHECK int back_check(const struct change *change, const struct way_back *way, struct err *e);
 MUST_CHECK int back_go(const struct change *change, const struct way_back *way,
 		       const struct change_undo_how *how, int lock_fd, struct err *e);
+
+/* ---- settle.c: what a boot loader sees that replays no journal ---- */
+
+/* Whether a boot loader may read it. For other files the functions below do nothing. */
+bool settle_wanted(const struct entry *entry);
+/*
+ * Before @entry is replaced or removed: what was done before is where a boot loader reads it, and
+ * what is there now stays on the disk until the next one.
+ */
+MUST_CHECK int settle_hold(const struct change *change, const struct entry *entry, struct err *e);
+/* What was done is where a boot loader reads it; lets go of what is held, also after an error. */
+MUST_CHECK int settle_all(const struct change *change, struct err *e);
+void settle_let_go(const struct change *change);
 
 /* ---- store.c: the folder of all changes ---- */
 

@@ -15,6 +15,7 @@ static void describe(const struct change *change, struct change_info *ret)
 				     .state = change->state,
 				     .title = change->title,
 				     .time_s = change->time_s,
+				     .continues = change->continues,
 				     .whys = change->whys };
 	ret->paths.name = arena_array(a, change->n, sizeof(*ret->paths.name));
 	for (size_t i = 0; i < change->n; i++) {
@@ -95,12 +96,14 @@ int change_differs(struct host *host, unsigned number, struct change_differences
 	for (size_t i = 0; i < change.n; i++) {
 		const struct entry *entry = &change.entries[i];
 
-		if (entry->directory || !entry->after_known || change.state == CHANGE_UNDONE)
+		if (entry->directory || entry->scratch || !entry->after_known ||
+		    change.state == CHANGE_UNDONE)
 			continue;
 		error = entry_look(&change, entry, &now, e);
 		if (error < 0)
 			return error;
-		if (entry_is(&now, &entry->after) || entry_is(&now, &entry->before))
+		if (entry_is(&now, &entry->after) || entry_is(&now, &entry->before) ||
+		    (entry->may_go && now.node.kind == ROOT_ABSENT))
 			continue;
 		ret->list[ret->n++] = (struct change_difference){
 			.path = entry->path,

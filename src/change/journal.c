@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define FORMAT "passthru-change"
-#define VERSION 1
+/* 2: with files that commands make beside the ones that they are to be; 1 is read too */
+#define VERSION 2
 #define JOURNAL_MAX ((size_t)16 * 1024 * 1024)
 #define ENTRIES_MAX 10000
 #define WORDS_MAX 1000
@@ -88,18 +89,29 @@ static json_t *names_to_json(const struct names *names)
 	return array;
 }
 
+static json_t *backs_to_json(const struct change *change)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < change->n_backs; i++)
+		(void)json_array_append_new(array, words_to_json(change->backs[i]));
+	return array;
+}
+
 static json_t *entry_to_json(const struct entry *entry)
 {
 	if (entry->directory)
 		return json_pack("{s:s, s:b, s:b}", "path", entry->path, "directory", 1, "mounted",
 				 (int)entry->mounted);
-	return json_pack("{s:s, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*}", "path",
-			 entry->path, "mounted", (int)entry->mounted, "generated",
-			 (int)entry->generated, "text", (int)entry->text, "kept", (int)entry->kept,
-			 "saved", saved_names[entry->saved], "before",
-			 journal_state_to_json(&entry->before), "after",
-			 entry->after_known ? journal_state_to_json(&entry->after) : NULL,
-			 "regenerate", words_to_json(entry->regenerate), "trace", entry->trace);
+	return json_pack(
+		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*}",
+		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
+		"mounted", (int)entry->mounted, "generated", (int)entry->generated, "text",
+		(int)entry->text, "kept", (int)entry->kept, "saved", saved_names[entry->saved],
+		"before", journal_state_to_json(&entry->before), "after",
+		entry->after_known ? journal_state_to_json(&entry->after) : NULL, "regenerate",
+		words_to_json(entry->regenerate), "trace", entry->trace, "output", entry->output,
+		"old", entry->old);
 }
 
 int journal_save(const struct change *change, struct err *e)
@@ -113,11 +125,13 @@ int journal_save(const struct change *change, struct err *e)
 			error = err_fail(e, -EILSEQ, "%s has a name that is no text",
 					 change->entries[i].path);
 	}
-	json_t *object = json_pack(
-		"{s:s, s:i, s:s, s:s, s:I, s:I, s:s, s:o, s:o}", "format", FORMAT, "version",
-		VERSION, "state", states[change->state], "title", change->title, "time",
-		(json_int_t)change->time_s, "command_time", (json_int_t)change->command_s, "boot",
-		change->boot, "why", names_to_json(&change->whys), "entries", entries);
+	json_t *object =
+		json_pack("{s:s, s:i, s:s, s:s, s:i, s:I, s:I, s:s, s:o, s:o, s:o}", "format",
+			  FORMAT, "version", VERSION, "state", states[change->state], "title",
+			  change->title, "continues", (int)change->continues, "time",
+			  (json_int_t)change->time_s, "command_time", (json_int_t)change->command_s,
+			  "boot", change->boot, "why", names_to_json(&change->whys), "takes_back",
+			  backs_to_json(change), "entries", entries);
 	CLEANUP_FREE char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
 
 	json_decref(object);
@@ -181,6 +195,16 @@ static bool find_word(const char *const *words, size_t n, const char *word, size
 	return false;
 }
 
+/* A path that need not be there. */
+static bool other_path(struct arena *a, const json_t *object, const char *key, const char **ret)
+{
+	const json_t *value = json_object_get(object, key);
+	const char *path = json_string_value(value);
+
+	*ret = path ? arena_strdup(a, path) : NULL;
+	return !value || (path && journal_path_valid(path));
+}
+
 /* What was saved is what there is to go back to. */
 static bool saved_fits(const struct entry *entry)
 {
@@ -200,12 +224,17 @@ static bool entry_from_json(struct arena *a, const json_t *object, struct entry 
 			       .directory = flag_of(object, "directory"),
 			       .mounted = flag_of(object, "mounted"),
 			       .generated = flag_of(object, "generated"),
+			       .scratch = flag_of(object, "scratch"),
+			       .may_go = flag_of(object, "may_go"),
 			       .text = flag_of(object, "text"),
 			       .kept = flag_of(object, "kept"),
 			       .after_known = after != NULL,
 			       .trace = trace ? arena_strdup(a, trace) : NULL };
 	if (ret->directory)
 		return true;
+	if (!other_path(a, object, "output", &ret->output) ||
+	    !other_path(a, object, "old", &ret->old))
+		return false;
 	if (!find_word(saved_names, ARRAY_SIZE(saved_names),
 		       json_string_value(json_object_get(object, "saved")), &saved) ||
 	    !words_of(a, json_object_get(object, "regenerate"), &ret->regenerate, &n))
@@ -233,6 +262,21 @@ static bool entries_from_json(struct arena *a, const json_t *array, struct chang
 	return true;
 }
 
+static bool backs_from_json(struct arena *a, const json_t *array, struct change *change)
+{
+	const char *const *words;
+	size_t n;
+
+	if (array && (!json_is_array(array) || json_array_size(array) > WORDS_MAX))
+		return false;
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (!words_of(a, json_array_get(array, i), &words, &n) || n == 0)
+			return false;
+		back_add(change, words);
+	}
+	return true;
+}
+
 static bool change_from_json(struct arena *a, const json_t *object, struct change *change)
 {
 	const char *format = json_string_value(json_object_get(object, "format"));
@@ -240,11 +284,13 @@ static bool change_from_json(struct arena *a, const json_t *object, struct chang
 	const char *boot = json_string_value(json_object_get(object, "boot"));
 	const json_t *time_s = json_object_get(object, "time");
 	const json_t *command_s = json_object_get(object, "command_time");
+	const json_t *continues = json_object_get(object, "continues");
 	const char *const *whys;
 	size_t state;
 
 	if (!format || !str_eq(format, FORMAT) || !title || !boot || !json_is_integer(time_s) ||
-	    !json_is_integer(command_s) ||
+	    !json_is_integer(command_s) || (continues && !json_is_integer(continues)) ||
+	    json_integer_value(continues) < 0 || json_integer_value(continues) >= change->number ||
 	    !find_word(states, ARRAY_SIZE(states),
 		       json_string_value(json_object_get(object, "state")), &state) ||
 	    !words_of(a, json_object_get(object, "why"), &whys, &change->whys.n))
@@ -254,10 +300,12 @@ static bool change_from_json(struct arena *a, const json_t *object, struct chang
 	change->boot = arena_strdup(a, boot);
 	change->time_s = json_integer_value(time_s);
 	change->command_s = json_integer_value(command_s);
+	change->continues = (unsigned)json_integer_value(continues);
 	change->whys.name = arena_array(a, change->whys.n, sizeof(*change->whys.name));
 	for (size_t i = 0; i < change->whys.n; i++)
 		change->whys.name[i] = whys[i];
-	return entries_from_json(a, json_object_get(object, "entries"), change);
+	return backs_from_json(a, json_object_get(object, "takes_back"), change) &&
+	       entries_from_json(a, json_object_get(object, "entries"), change);
 }
 
 /* It says which files are overwritten and which commands are run: nobody else may have written it.
@@ -284,7 +332,10 @@ int journal_load(struct host *host, unsigned number, struct change *ret, struct 
 	struct bytes data;
 	json_error_t where;
 
-	*ret = (struct change){ .host = host, .number = number, .directory = directory };
+	*ret = (struct change){ .host = host,
+				.number = number,
+				.directory = directory,
+				.held = arena_alloc(a, sizeof(struct held)) };
 	int error = check_owner(host, path, e);
 	if (error < 0)
 		return error;

@@ -41,6 +41,11 @@ struct step {
 	struct bytes content;
 	bool absent;
 	mode_t mode;
+	/*
+	 * This file, or @becomes, goes when a kernel is removed: an undo that finds it gone leaves
+	 * it gone, instead of refusing or making it anew.
+	 */
+	bool may_go;
 
 	/*
 	 * STEP_COMMAND: an argument vector, the program looked up in PATH. @writes are all files
@@ -59,6 +64,14 @@ struct step {
 	/* a text that these files have through us only: whether it is gone is looked at after that;
 	 * NULL: nothing is */
 	const char *trace;
+	/*
+	 * For what the command does where no file of the root tells of it: on a partition that is
+	 * not mounted, in a deployment, in firmware. The command that takes this back, or makes it
+	 * anew from the files as they were. It is run when all files are back, also after a kill,
+	 * so it may find nothing to take back. Where commands cannot be run, undo refuses. NULL:
+	 * the command has no such effect.
+	 */
+	const char *const *takes_back;
 	/*
 	 * A command that makes one file anew writes it as @output; when @proof has looked at that,
 	 * it is flushed and renamed over @becomes, so that @becomes is never half written. What was
@@ -93,6 +106,8 @@ struct plan {
 	size_t n_notes, notes_room;
 	/* the change that this one goes on with; 0: none */
 	unsigned continues;
+	/* it completes an undo: once done there is nothing to take back, it counts as undone */
+	bool settled;
 };
 
 /* ---- plan.c: plans are built by appending; what steps point to lives as long as the plan ---- */

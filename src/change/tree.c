@@ -25,6 +25,28 @@ const char *entry_temporary(const struct change *change, const struct entry *ent
 			    (size_t)(entry - change->entries));
 }
 
+struct entry *entry_find(const struct change *change, const char *path)
+{
+	for (size_t i = 0; i < change->n; i++) {
+		if (str_eq(change->entries[i].path, path))
+			return &change->entries[i];
+	}
+	return NULL;
+}
+
+const char *entry_ready(const struct change *change, const struct entry *entry)
+{
+	return arena_printf(&change->host->arena, ".passthru-%u-%zu.ready", change->number,
+			    (size_t)(entry - change->entries));
+}
+
+const char *entry_beside(const struct change *change, const struct entry *entry, const char *name)
+{
+	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
+
+	return arena_printf(&change->host->arena, "%.*s%s", (int)n, entry->path, name);
+}
+
 /* ---- looking ---- */
 
 static int look_at(struct host *host, const char *path, bool sum, struct entry_state *ret,
@@ -101,6 +123,20 @@ int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err 
 	return 0;
 }
 
+int entry_check_writable(struct host *host, const char *path, struct err *e)
+{
+	size_t n = (size_t)(text_last_part(path) - path);
+	const char *parent = arena_strndup(&host->arena, path, n ? n - 1 : 0);
+	bool read_only = false;
+	int error = root_is_read_only(host->root, &host->arena, parent, &read_only);
+
+	if (error < 0)
+		return err_io(e, error, "reading %s", parent);
+	if (read_only)
+		return err_refuse(e, "%s lies on a file system that is mounted read-only", path);
+	return 0;
+}
+
 /* ---- keeping ---- */
 
 /* What cannot be replaced is found before anything is done. */
@@ -157,10 +193,10 @@ int entry_save(const struct change *change, struct entry *entry, struct err *e)
 	if (error < 0 || entry->before.node.kind != ROOT_FILE)
 		return error;
 	entry->saved = SAVED_NAME;
-	if (!entry->generated && root_hard_link(host->root, entry->path, copy) == 0)
+	if (!entry->in_place && root_hard_link(host->root, entry->path, copy) == 0)
 		return check_copy(change, entry, copy, e);
 	entry->saved = SAVED_COPY;
-	if (!entry->generated && entry->before.node.n_links > 1)
+	if (!entry->in_place && entry->before.node.n_links > 1)
 		return err_refuse(
 			e,
 			"%s has %zu names, and lies on another file system than %s: "
@@ -210,20 +246,65 @@ int entry_left(const struct change *change, struct entry *entry, struct err *e)
 	if (entry->after.node.kind == ROOT_DIRECTORY || entry->after.node.kind == ROOT_OTHER)
 		return err_fail(e, -EIO, "a command made %s, which is no file", entry->path);
 	entry->after_known = true;
-	if (entry->after.node.kind == ROOT_FILE) {
-		/* generators seldom do */
-		error = root_sync(host->root, entry->path);
-		if (error < 0)
-			return err_io(e, error, "synchronising %s", entry->path);
-		error = keep_left(change, entry, e);
-	}
-	const char *slash = strrchr(entry->path, '/');
-	if (error < 0 || !slash)
-		return error;
-	const char *parent =
-		arena_strndup(&host->arena, entry->path, (size_t)(slash - entry->path));
+	return entry->after.node.kind == ROOT_FILE ? keep_left(change, entry, e) : 0;
+}
+
+int entry_flush(struct host *host, const char *path, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	const char *parent = arena_strndup(&host->arena, path, slash ? (size_t)(slash - path) : 0);
+	int error = root_sync(host->root, path);
+
+	/* it may have removed it; a link is flushed with its directory */
+	if (error < 0 && error != -ENOENT && error != -ENOTDIR && error != -ELOOP)
+		return err_io(e, error, "synchronising %s", path);
 	error = root_sync(host->root, parent);
-	return error < 0 && error != -ENOENT ? err_io(e, error, "synchronising %s", parent) : 0;
+	if (error == -ENOENT || error == -ENOTDIR)
+		return 0;
+	return error < 0 ? err_io(e, error, "synchronising %s", parent) : 0;
+}
+
+/* ---- replacing ---- */
+
+/* What stands under the entry's name stays whole until the new file is, also for a boot loader. */
+static int rename_over(const struct change *change, const struct entry *entry, const char *from,
+		       struct err *e)
+{
+	int error = settle_hold(change, entry, e);
+
+	if (error < 0)
+		return error;
+	error = root_rename(change->host->root, from, entry->path);
+	/* seen through other mounts than when it was kept: the caller has another way */
+	if (error == -EXDEV)
+		return error;
+	return error < 0 ? err_io(e, error, "renaming %s to %s", from, entry->path) : 0;
+}
+
+int entry_place(const struct change *change, const struct entry *entry,
+		const struct root_place *place, struct err *e)
+{
+	struct root_place ready = *place;
+
+	if (settle_wanted(entry))
+		ready.path = entry_beside(change, entry, entry_ready(change, entry));
+	int error = root_place(change->host->root, &change->host->arena, &ready);
+	if (error < 0)
+		return err_io(e, error, "writing %s", entry->path);
+	if (!settle_wanted(entry))
+		return 0;
+	change->held->dirty = true;
+	return rename_over(change, entry, ready.path, e);
+}
+
+int entry_unlink(const struct change *change, const struct entry *entry, struct err *e)
+{
+	int error = settle_hold(change, entry, e);
+
+	if (error < 0)
+		return error;
+	error = root_unlink(change->host->root, entry->path);
+	return error < 0 ? err_io(e, error, "removing %s", entry->path) : 0;
 }
 
 /* ---- putting back ---- */
@@ -235,10 +316,40 @@ int entry_check(const struct change *change, const struct entry *entry, struct e
 	return check_copy(change, entry, entry_copy(change, entry, ""), e);
 }
 
-static int place_before(const struct change *change, const struct entry *entry)
+/*
+ * What was replaced still stands beside it, under the name that the change has given it: then it is
+ * that again, without the space that a copy needs where there may be none.
+ */
+static int take_old(const struct change *change, const struct entry *entry, bool *ret,
+		    struct err *e)
 {
-	struct root *root = change->host->root;
+	struct host *host = change->host;
+	const struct entry *old = entry->old ? entry_find(change, entry->old) : NULL;
+	struct root_node node;
+	char sum[SHA256_TEXT];
+
+	*ret = false;
+	/* where something else was before, that has to come back there, also after a kill */
+	if (!old || old->before.node.kind != ROOT_ABSENT)
+		return 0;
+	int error = root_node(host->root, &host->arena, old->path, &node);
+	if (error == 0 && (node.kind != ROOT_FILE || !root_node_same(&node, &entry->before.node)))
+		return 0;
+	if (error == 0)
+		error = root_digest(host->root, old->path, sum);
+	if (error < 0)
+		return err_io(e, error, "reading %s", old->path);
+	if (!str_eq(sum, entry->before.sum))
+		return 0;
+	error = rename_over(change, entry, old->path, e);
+	*ret = error != -EXDEV;
+	return *ret ? error : 0;
+}
+
+static int place_before(const struct change *change, const struct entry *entry, struct err *e)
+{
 	const char *copy = entry_copy(change, entry, "");
+	bool back;
 	const struct root_place place = { .path = entry->path,
 					  .temporary = entry_temporary(change, entry),
 					  .from = entry->before.node.kind == ROOT_FILE ? copy
@@ -247,14 +358,21 @@ static int place_before(const struct change *change, const struct entry *entry)
 					  .times = true };
 
 	if (entry->before.node.kind == ROOT_ABSENT)
-		return root_unlink(root, entry->path);
+		return entry_unlink(change, entry, e);
 	if (entry->saved == SAVED_NAME) {
-		int error = root_rename(root, copy, entry->path);
-		/* seen through other mounts than when it was kept */
+		int error = rename_over(change, entry, copy, e);
 		if (error != -EXDEV)
 			return error;
 	}
-	return root_place(root, &change->host->arena, &place);
+	int error = take_old(change, entry, &back, e);
+	return error < 0 || back ? error : entry_place(change, entry, &place, e);
+}
+
+static int dress_before(struct host *host, const struct entry *entry, struct err *e)
+{
+	int error = root_dress(host->root, &host->arena, entry->path, &entry->before.node);
+
+	return error < 0 ? err_io(e, error, "changing its owner, mode or times") : 0;
 }
 
 int entry_restore(const struct change *change, const struct entry *entry,
@@ -265,11 +383,11 @@ int entry_restore(const struct change *change, const struct entry *entry,
 	int error = 0;
 
 	if (!entry_is(now, &entry->before))
-		error = place_before(change, entry);
+		error = place_before(change, entry, e);
 	else if (!root_node_same(&now->node, &entry->before.node))
-		error = root_dress(host->root, &host->arena, entry->path, &entry->before.node);
+		error = dress_before(host, entry, e);
 	if (error < 0)
-		return err_io(e, error, "putting back %s", entry->path);
+		return err_wrap(e, error, "putting back %s", entry->path);
 	error = look_at(host, entry->path, true, &then, e);
 	if (error == 0 && !entry_is(&then, &entry->before))
 		error = err_fail(e, -EIO, "%s is not what it was, although it was put back",

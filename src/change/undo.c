@@ -97,9 +97,14 @@ static int choose(struct host *host, unsigned number, struct change *ret, struct
 		if (numbers[i] <= number)
 			continue;
 		error = journal_load(host, numbers[i], &later, e);
-		const char *path =
-			error == 0 && is_in_force(&later) ? common_path(ret, &later) : NULL;
-		if (path)
+		if (error < 0 || !is_in_force(&later))
+			continue;
+		const char *path = common_path(ret, &later);
+		if (later.continues == number)
+			error = err_refuse(
+				e, "change %u (%s) goes on with change %u: undo that one first",
+				numbers[i], later.title, number);
+		else if (path)
 			error = err_refuse(e,
 					   "change %u came after change %u and touched %s too: "
 					   "undo that one first",

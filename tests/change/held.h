@@ -6,7 +6,10 @@
  */
 #pragma once
 
+/* who has a struct machine already includes nothing */
+#ifndef HELD_MACHINE
 #include "tests/change/machine.h"
+#endif
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -45,10 +48,10 @@ static inline bool is_one_of(const int *list, size_t n, int nr)
 	return false;
 }
 
-/* All calls of @changing, and openat() that makes or empties a file. */
+/* All calls of @changing, openat() that makes or empties a file, and what ends a freeze. */
 static inline int listen_to_myself(void)
 {
-	struct sock_filter filter[8 + 2 * ARRAY_SIZE(changing)];
+	struct sock_filter filter[12 + 2 * ARRAY_SIZE(changing)];
 	size_t n = 0;
 
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -58,6 +61,13 @@ static inline int listen_to_myself(void)
 							   (unsigned)changing[i], 0, 1);
 		filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 	}
+	filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4);
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						   offsetof(struct seccomp_data, args[1]));
+	filter[n++] =
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)FITHAW, 0, 1);
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3);
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						   offsetof(struct seccomp_data, args[2]));
@@ -124,6 +134,8 @@ enum fate {
 	FATE_KILL_ALL, /* all of it dies, as in a power cut */
 	FATE_FULL,     /* this call finds no space */
 	FATE_FULL_ON,  /* and all after it */
+	FATE_NO_LINKS, /* no file gets a second name; killed when @at is not 0 */
+	FATE_FROZEN,   /* the program dies before it thaws a file system that it has frozen */
 };
 
 struct trial {
@@ -131,6 +143,7 @@ struct trial {
 	unsigned at; /* from 1 */
 	unsigned n;  /* how many there were */
 	bool killed;
+	unsigned refused; /* second names */
 	int status;
 };
 
@@ -157,11 +170,20 @@ static inline void judge(struct trial *trial, pid_t pid, int listener,
 	bool full = (trial->fate == FATE_FULL && now) ||
 		    (trial->fate == FATE_FULL_ON && trial->n >= trial->at);
 
-	if (now && (trial->fate == FATE_KILL || trial->fate == FATE_KILL_ALL)) {
+	if (trial->fate == FATE_FROZEN)
+		now = call->data.nr == SYS_ioctl && !trial->killed;
+	if (now && trial->fate != FATE_FULL && trial->fate != FATE_FULL_ON) {
 		kill(pid, SIGKILL);
 		trial->killed = true;
 	}
-	if (trial->killed && trial->fate == FATE_KILL_ALL) {
+	if (now && trial->fate == FATE_FROZEN)
+		return; /* an answer could still come before the end, and the call be done */
+	if (trial->fate == FATE_NO_LINKS && call->data.nr == SYS_linkat && !trial->killed) {
+		trial->refused++;
+		answer(listener, call, -EPERM);
+		return;
+	}
+	if (trial->killed && trial->fate != FATE_KILL && trial->fate != FATE_FROZEN) {
 		kill((pid_t)call->pid, SIGKILL);
 		answer(listener, call, -EIO);
 		return;
@@ -189,6 +211,7 @@ static inline void run(struct machine *m, int (*what)(struct machine *), struct 
 	int pair[2];
 
 	trial->n = 0;
+	trial->refused = 0;
 	trial->killed = false;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	pid_t pid = fork();
