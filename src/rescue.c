@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+// passthru-rescue: takes changes back where the program itself cannot start, from the shell of an
+// initramfs or of a rescue system that has neither its libraries nor a root of its own. One static
+// file with nothing but the transaction engine; what it needs to know stands in the journal, below
+// the root that is given to it.
+//
+// It is the small sister of `passthru undo` and `passthru history`: without the entries and images
+// that kernels installed since have got from a setup, for which the system itself is needed.
+
+#include "base/dl.h"
+#include "base/root_dir.h"
+#include "base/text.h"
+#include "change/change.h"
+#include "show/show.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum exit_status { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_FAILED, EXIT_PARTLY };
+
+static const char usage[] =
+	"passthru-rescue [--root DIR] list\n"
+	"passthru-rescue [--root DIR] [--keep-changed] undo [NUMBER]\n"
+	"\n"
+	"Takes back what passthru has changed in the system that is mounted at DIR, with\n"
+	"its /boot and its EFI system partition; without --root in the running one.\n"
+	"Without NUMBER the last change, and those that it goes on with.\n"
+	"\n"
+	"      --root DIR       the mounted system\n"
+	"      --keep-changed   files that others have changed since stay as they are\n"
+	"      --help           this help\n"
+	"      --version        the version of passthru\n"
+	"\n"
+	"Exit status: 0 done, 1 refused, 2 wrong usage, 3 failed, 4 done in part.\n";
+
+struct invocation {
+	const char *root; /* NULL: the running system */
+	bool undo, keep_changed, shown;
+	unsigned number; /* 0: the last */
+};
+
+static bool is_in_place(const struct change_info *change)
+{
+	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
+}
+
+/* ---- list ---- */
+
+static void print_change(struct arena *a, const struct change_info *change)
+{
+	static const char *const states[] = {
+		[CHANGE_APPLYING] = "interrupted", [CHANGE_APPLIED] = "in place",
+		[CHANGE_CONFIRMED] = "confirmed",  [CHANGE_UNDOING] = "undone in part",
+		[CHANGE_UNDONE] = "undone",        [CHANGE_DAMAGED] = "damaged",
+	};
+	const time_t time_s = (time_t)change->time_s;
+	char when[32] = "-";
+	struct tm tm;
+
+	if (change->state != CHANGE_DAMAGED && gmtime_r(&time_s, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm);
+	printf("%u  %-14s  %s  %s\n", change->number, states[change->state], when,
+	       doc_plain(a, change->problem ? change->problem : change->title));
+	for (size_t i = 0; is_in_place(change) && i < change->paths.n; i++)
+		printf("      %s\n", doc_plain(a, change->paths.name[i]));
+}
+
+static int list(struct host *host, struct err *e)
+{
+	struct change_list changes;
+	int error = change_history(host, &changes, e);
+
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < changes.n; i++)
+		print_change(&host->arena, &changes.changes[i]);
+	if (changes.n == 0)
+		printf("there is no change\n");
+	return EXIT_DONE;
+}
+
+/* ---- undo ---- */
+
+static void print_differences(struct host *host, unsigned number)
+{
+	struct change_differences differences;
+
+	if (change_differs(host, number, &differences, NULL) < 0)
+		return; /* the refusal itself is said */
+	for (size_t i = 0; i < differences.n; i++) {
+		const struct change_difference *difference = &differences.list[i];
+		const char *diff = difference->diff;
+
+		printf("%s %s\n", doc_plain(&host->arena, difference->path), difference->what);
+		for (size_t n; diff && *diff; diff += n + (diff[n] == '\n')) {
+			n = strcspn(diff, "\n");
+			printf("%s\n",
+			       doc_plain(&host->arena, arena_strndup(&host->arena, diff, n)));
+		}
+	}
+}
+
+static const struct change_info *find(const struct change_list *changes, unsigned number)
+{
+	for (size_t i = 0; i < changes->n; i++) {
+		if (changes->changes[i].number == number)
+			return &changes->changes[i];
+	}
+	return NULL;
+}
+
+/* Whether @change goes on with @number, by way of others; each goes on with an earlier one. */
+static bool belongs(const struct change_list *changes, const struct change_info *change,
+		    unsigned number)
+{
+	while (change && change->number > number)
+		change = change->continues ? find(changes, change->continues) : NULL;
+	return change && change->number == number;
+}
+
+/* The first of the changes that the last one in place goes on with; 0: there is none. */
+static unsigned first_of_last(const struct change_list *changes)
+{
+	const struct change_info *change = NULL, *before;
+
+	for (size_t i = 0; i < changes->n; i++) {
+		if (is_in_place(&changes->changes[i]))
+			change = &changes->changes[i];
+	}
+	while (change && change->continues && (before = find(changes, change->continues)) &&
+	       is_in_place(before))
+		change = before;
+	return change ? change->number : 0;
+}
+
+static int undo_all(struct change_session *session, unsigned first,
+		    const struct change_undo_how *how, struct err *e)
+{
+	struct host *host = session->host;
+	struct change_list changes;
+	bool some = false;
+	unsigned number;
+	int error = change_history(host, &changes, e);
+
+	if (error < 0)
+		return error;
+	if (first == 0)
+		first = first_of_last(&changes);
+	for (size_t i = changes.n; first && i-- > 0;) {
+		const struct change_info *change = &changes.changes[i];
+
+		if (change->number != first &&
+		    (!is_in_place(change) || !belongs(&changes, change, first)))
+			continue;
+		error = change_undo(session, change->number, how, &number, e);
+		if (error < 0) {
+			print_differences(host, change->number);
+			if (some)
+				fprintf(stderr, "passthru-rescue: %s\n",
+					doc_plain(&host->arena, e->text));
+			return some ? EXIT_PARTLY : error;
+		}
+		printf("change %u (%s) is undone\n", number,
+		       doc_plain(&host->arena, change->title));
+		some = true;
+	}
+	if (!first && session->recovered.n == 0)
+		return err_refuse(e, "there is no change to undo");
+	return first && !some ? err_refuse(e, "there is no change %u", first) : EXIT_DONE;
+}
+
+static int undo(struct host *host, const struct invocation *in, struct err *e)
+{
+	const struct change_undo_how how = { .keep_changed = in->keep_changed };
+	struct change_session session;
+	int answer = change_open(host, &how, &session, e);
+
+	for (size_t i = 0; answer == 0 && i < session.recovered.n; i++)
+		printf("%s\n", doc_plain(&host->arena, session.recovered.name[i]));
+	if (answer == 0)
+		answer = undo_all(&session, in->number, &how, e);
+	change_close(&session);
+	return answer;
+}
+
+/* ---- the program ---- */
+
+/* In place of base/dl.c: no library is there, and none is needed, for no record of a host is read.
+ */
+int dl_load(const char *soname, const struct dl_symbol *symbols, size_t n, struct err *e)
+{
+	(void)symbols;
+	(void)n;
+	return err_fail(e, -ENOENT, "this needs %s, which this program never loads", soname);
+}
+
+static int parse(struct invocation *in, int argc, char **argv, struct err *e)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "keep-changed", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	uint64_t number;
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'r')
+			in->root = optarg;
+		else if (option == 'k')
+			in->keep_changed = true;
+		else if (option == 'h' || option == 'v')
+			in->shown = true;
+		else
+			return err_usage(e, "%s is not understood; --help tells the options",
+					 argv[optind - 1]);
+		if (in->shown) {
+			printf("%s",
+			       option == 'h' ? usage : "passthru-rescue " PASSTHRU_VERSION "\n");
+			return 0;
+		}
+	}
+	const char *what = argv[optind], *which = what ? argv[optind + 1] : NULL;
+	in->undo = what && str_eq(what, "undo");
+	if (!what || (!in->undo && !str_eq(what, "list")) || (which && !in->undo) ||
+	    (which && argv[optind + 2]))
+		return err_usage(e, "what is to be done: list, or undo [NUMBER]");
+	if (which && (text_number(which, 10, INT32_MAX, &number) < 0 || number == 0))
+		return err_usage(e, "'%s' is no number of a change", which);
+	in->number = which ? (unsigned)number : 0;
+	return 0;
+}
+
+static int execute(const struct invocation *in, struct err *e)
+{
+	struct host host = { 0 };
+	int answer = root_dir_open(in->root ? in->root : "/", !in->root, &host.root, e);
+
+	if (answer < 0)
+		return answer;
+	answer = in->undo ? undo(&host, in, e) : list(&host, e);
+	root_close(host.root);
+	arena_free(&host.arena);
+	return answer;
+}
+
+int main(int argc, char **argv)
+{
+	CLEANUP_ARENA struct arena a = { 0 };
+	struct invocation in = { 0 };
+	struct err e = { 0 };
+
+	int answer = parse(&in, argc, argv, &e);
+	if (answer == 0 && !in.shown)
+		answer = execute(&in, &e);
+	if (answer >= 0)
+		return answer;
+	fprintf(stderr, "passthru-rescue: %s\n", doc_plain(&a, e.text));
+	return e.kind == ERR_USAGE     ? EXIT_USAGE
+	       : e.kind == ERR_REFUSED ? EXIT_REFUSED
+				       : EXIT_FAILED;
+}
