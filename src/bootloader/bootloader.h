@@ -114,6 +114,8 @@ MUST_CHECK int bootloader_trial(const struct boot_setup *boot, const struct boot
 				struct plan *plan, struct err *e);
 MUST_CHECK int bootloader_permanent(const struct boot_setup *boot, const struct boot_change *change,
 				    struct plan *plan, struct err *e);
+/* Where none is chosen, from a rescue system say, out of the entries of all that count: only
+ * exactly these words go. */
 MUST_CHECK int bootloader_leave(const struct boot_setup *boot, const struct names *words,
 				struct plan *plan, struct err *e);
 /* NULL when a program may do it. */
