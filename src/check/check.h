@@ -75,6 +75,13 @@ extern const struct check_page check_pages[];
 void check_run(struct host *host, const struct selection *functions, struct arena *a,
 	       struct verdict **ret, size_t *ret_n);
 
+/*
+ * Who has a reserved function, and why: one that the VFIO driver has passes. @ret has its arena
+ * set. The facts of the host must have been read, host_read_facts().
+ */
+void check_judge_reserved(struct host *host, const struct reserved_function *reserved,
+			  struct verdict *ret);
+
 /* ---- for the files of checks ---- */
 
 void verdict_set(struct verdict *v, enum verdict_kind kind, const char *format, ...)

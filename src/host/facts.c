@@ -38,5 +38,6 @@ void host_read_facts(struct host *host)
 	host_read_modprobe(host, &facts->modprobe);
 	host_read_memory(host, &facts->memory);
 	host_read_traces(host, &facts->traces);
+	host_read_reserved(host, &facts->kernel, &facts->reserved);
 	host->facts = facts;
 }

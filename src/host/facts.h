@@ -10,6 +10,7 @@
 #include "host/memory.h"
 #include "host/modprobe.h"
 #include "host/platform.h"
+#include "host/reserved.h"
 #include "host/traces.h"
 
 struct host_facts {
@@ -18,4 +19,5 @@ struct host_facts {
 	struct modprobe_facts modprobe; /* modprobe.d of all directories, line by line */
 	struct memory_facts memory;     /* huge pages, free memory, limits */
 	struct traces_facts traces;     /* lists of modules, other programs' files */
+	struct reserved_facts reserved; /* functions for guests from the boot on */
 };

@@ -64,7 +64,7 @@ struct host {
 	struct host_names *names; /* opened at the first lookup */
 	struct host_facts *facts; /* NULL before host_read_facts() */
 	/* what host_use() and host_read_device() have read, NULL before */
-	const struct use_facts *use;
+	struct use_facts *use;
 	struct host_devices *devices;
 	struct known_group *groups; /* that host_group_of() has read; NULL to read again */
 };
@@ -242,6 +242,7 @@ void host_read_facts(struct host *host);
 #include "host/facts.h"
 #include "host/isolation.h"
 #include "host/monitor.h"
+#include "host/reserved.h"
 #include "host/rom.h"
 #include "host/state.h"
 #include "host/use.h"
