@@ -40,6 +40,9 @@ struct setup_wish {
 	struct names blacklisted; /* drivers that are not to load at all */
 	bool no_trial;            /* at once for every boot */
 	bool confirm_auto;        /* a unit confirms the trial boot */
+	/* what the host may lose although it may not come up, or not be reached, without it:
+	 * "disk", "network"; other words of bind's --allow lift nothing here */
+	struct names allowed;
 };
 
 enum setup_phase {
@@ -95,13 +98,21 @@ struct setup_arrivals {
 MUST_CHECK int setup_read(struct host *host, struct setup_state *ret, struct err *e);
 
 /*
+ * Puts right what a killed change has left: who is going to change something calls this before the
+ * plan is made. Sentences in @ret; none when there was nothing. Until then what is set up cannot be
+ * told, and all below refuse but setup_confirm() and setup_undo(), which do the same.
+ */
+MUST_CHECK int setup_recover(struct host *host, struct names *ret, struct err *e);
+
+/*
  * The steps from what is there to @wish. Reads only; host_read_pci() has been called. -EOPNOTSUPP
  * and other refusals (ERR_REFUSED): a boot loader or generator that is not known for sure, no trial
  * possible without no_trial, another setup in place, the early helper not installed.
  */
 MUST_CHECK int setup_make_plan(struct host *host, const struct setup_wish *wish,
 			       struct setup_plan *ret, struct err *e);
-/* Does @plan->now in a session of its own. *@ret_number 0: there was nothing to do. */
+/* Does @plan->now in a session of its own. *@ret_number 0: there was nothing to do. @ret_recovered
+ * is set when something was put right before. */
 MUST_CHECK int setup_apply(struct host *host, const struct setup_wish *wish,
 			   const struct setup_plan *plan, unsigned *ret_number,
 			   struct names *ret_recovered, struct err *e);

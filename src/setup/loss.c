@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// What the host does without, once functions are reserved. A use ends with the reboot by itself, so
+// most of what a handover refuses is a note here. Refused is what keeps the host from coming up or
+// from being reached: a file system that it is told to mount (systemd.mount(5): without "nofail"
+// the boot ends in the emergency shell), swap of fstab, and the interface of the default route.
+
+#include "base/text.h"
+#include "host/host.h"
+#include "setup/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FSTAB "etc/fstab"
+
+static bool is_allowed(const struct setup_wish *wish, enum use_kind kind)
+{
+	for (size_t i = 0; i < wish->allowed.n; i++) {
+		if (str_eq(wish->allowed.name[i], use_kind_word(kind)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- disks ---- */
+
+/* @target as a path of the root. */
+static bool is_of_system(const char *target)
+{
+	static const char *const targets[] = { "", "boot", "efi", "usr", "var", "etc" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		if (str_eq(target, targets[i]))
+			return true;
+	}
+	return str_starts(target, "boot/");
+}
+
+static bool has_option(const char *options, const char *option)
+{
+	size_t n = strlen(option);
+
+	for (const char *at = options; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, option, n) == 0 && (!at[n] || at[n] == ','))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the boot waits for what is mounted at @target, or for any swap when that is NULL. */
+static bool is_in_fstab(const struct setup_work *work, const char *target)
+{
+	struct bytes text;
+	const char *rest, *line;
+	size_t n;
+
+	if (root_read(work->host->root, work->arena, FSTAB, &text) < 0)
+		return false;
+	rest = text.data;
+	while (text_next_line(&rest, &line, &n)) {
+		const char *at = arena_strndup(work->arena, line, n);
+		const char *source = text_next_word(work->arena, &at);
+		const char *where = text_next_word(work->arena, &at);
+		const char *type = text_next_word(work->arena, &at);
+		const char *options = text_next_word(work->arena, &at);
+
+		if (!source || *source == '#' || !type ||
+		    (options && (has_option(options, "nofail") || has_option(options, "noauto"))))
+			continue;
+		if (target ? str_eq(where, target) : str_eq(type, "swap"))
+			return true;
+	}
+	return false;
+}
+
+static const char *mounted_at(struct arena *a, const struct device_use *use)
+{
+	const char *end = strstr(use->what, " is mounted from ");
+
+	return end ? arena_strndup(a, use->what, (size_t)(end - use->what)) : NULL;
+}
+
+/* Why the host needs this disk when it starts; NULL: it does not, as far as is known. */
+static const char *why_disk(const struct setup_work *work, const struct device_use *use)
+{
+	if (str_eq(use->where, "proc/swaps"))
+		return is_in_fstab(work, NULL) ? FSTAB " has it turned on at boot" : NULL;
+	const char *target = mounted_at(work->arena, use);
+	/* what is mounted from its holder is a use of its own */
+	if (!target && strstr(use->what, " is a part of "))
+		return NULL;
+	if (!target)
+		return "whether the host needs that at its start cannot be told";
+	if (is_of_system(target + (*target == '/')))
+		return "the host does not start without it";
+	return is_in_fstab(work, target) ? FSTAB " has it mounted at boot" : NULL;
+}
+
+/* ---- networks ---- */
+
+static const char *why_network(const struct device_use *use)
+{
+	if (strstr(use->what, " has the default route"))
+		return "the host may not be reached without it";
+	if (str_starts(use->what, "an SSH connection "))
+		return "who administers the host is connected through it";
+	return NULL;
+}
+
+/* ---- judging ---- */
+
+static const char *why_needed(const struct setup_work *work, const struct device_use *use)
+{
+	if (!use->active || use->held)
+		return NULL;
+	if (use->kind == USE_DISK)
+		return why_disk(work, use);
+	return use->kind == USE_NETWORK ? why_network(use) : NULL;
+}
+
+/* A process that has a node open now is not there at the next boot. */
+static bool is_lost(const struct device_use *use)
+{
+	return !use->held && use->kind != USE_GUEST;
+}
+
+static int judge(const struct setup_work *work, const struct setup_wish *wish,
+		 const struct pci_function *f, const struct device_use *use, struct plan *plan,
+		 struct err *e)
+{
+	const char *why = why_needed(work, use);
+
+	if (why && !is_allowed(wish, use->kind))
+		return err_refuse(e,
+				  "%s cannot be reserved: %s (%s), and %s; --allow %s reserves it "
+				  "all the same",
+				  f->name, use->what, use->where, why, use_kind_word(use->kind));
+	if (is_lost(use))
+		plan_note(work->arena, plan, NOTE_LOSS,
+			  arena_printf(work->arena, "%s: %s (%s)%s%s", f->name, use->what,
+				       use->where, why ? "; " : "", why ? why : ""));
+	return 0;
+}
+
+static const char *interface_of(const struct setup_work *work, const struct pci_function *f)
+{
+	const struct use_facts *use = host_use(work->host);
+	size_t n = strlen(f->path);
+
+	for (size_t i = 0; i < use->n_devices; i++) {
+		const struct class_device *device = &use->device[i];
+
+		if (str_eq(device->class_name, "net") && strncmp(device->path, f->path, n) == 0 &&
+		    device->path[n] == '/')
+			return device->name;
+	}
+	return NULL;
+}
+
+static void note_kind(const struct setup_work *work, const struct pci_function *f,
+		      struct plan *plan)
+{
+	struct arena *a = work->arena;
+	const char *interface = interface_of(work, f);
+
+	if (interface)
+		plan_note(a, plan, NOTE_LOSS,
+			  arena_printf(a,
+				       "%s: the host has no %s any more, and interfaces whose "
+				       "names are counted (eth0) may get others",
+				       f->name, interface));
+	if (host_can_show(work->host, f))
+		plan_note(a, plan, NOTE_LOSS,
+			  arena_printf(a,
+				       "%s: what is plugged into this card shows nothing of the "
+				       "host any more, from its start on",
+				       f->name));
+}
+
+static int judge_gap(const struct setup_work *work, const struct setup_wish *wish,
+		     const struct pci_function *f, const struct use_gap *gap, struct err *e)
+{
+	bool decides = !gap->held && (gap->kind == USE_DISK || gap->kind == USE_NETWORK);
+
+	if (!decides || !root_is_live(work->host->root) || is_allowed(wish, gap->kind))
+		return 0;
+	return err_refuse(e,
+			  "%s cannot be reserved: whether the host needs it cannot be told, %s "
+			  "could not be read (%s); --allow %s reserves it all the same",
+			  f->name, gap->where, strerror(-gap->error), use_kind_word(gap->kind));
+}
+
+int loss_judge(const struct setup_work *work, const struct setup_wish *wish, struct plan *plan,
+	       struct err *e)
+{
+	for (size_t i = 0; i < wish->n_functions; i++) {
+		struct pci_function *f = wish->functions[i];
+		const struct device_uses *uses = &host_read_device(work->host, f)->uses;
+		int error = 0;
+
+		for (size_t k = 0; error == 0 && k < uses->n; k++)
+			error = judge(work, wish, f, &uses->use[k], plan, e);
+		for (size_t k = 0; error == 0 && k < uses->n_gaps; k++)
+			error = judge_gap(work, wish, f, &uses->gap[k], e);
+		if (error < 0)
+			return error;
+		note_kind(work, f, plan);
+	}
+	return 0;
+}

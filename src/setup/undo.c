@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Taking a setup back: what kernels installed since have got from it, the changes, the last first,
+// and then the images that were made while the helper's hooks were there. The first and the third
+// are not changes that could be undone: each can be begun again after any kill, and finds what is
+// left to do by looking.
+
+#include "base/text.h"
+#include "host/host.h"
+#include "setup/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define UNDO_MAX 64
+
+/* What is undone. */
+struct chain {
+	unsigned *numbers; /* the last first */
+	const struct change_info **changes;
+	size_t n;
+	bool has_record; /* one of them has made what is set up */
+};
+
+static bool is_in_force(const struct change_info *change)
+{
+	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
+}
+
+static const struct change_info *find(const struct change_list *list, unsigned number)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->changes[i].number == number)
+			return &list->changes[i];
+	}
+	return NULL;
+}
+
+/* Where the change that was in force at last began. */
+static unsigned find_first(const struct change_list *list)
+{
+	const struct change_info *last = NULL, *before;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (is_in_force(&list->changes[i]))
+			last = &list->changes[i];
+	}
+	while (last && last->continues && (before = find(list, last->continues)) &&
+	       is_in_force(before) && before->number < last->number)
+		last = before;
+	return last ? last->number : 0;
+}
+
+static bool holds(const struct chain *chain, unsigned number)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		if (chain->numbers[i] == number)
+			return true;
+	}
+	return false;
+}
+
+static void add(struct chain *chain, const struct change_info *change)
+{
+	memmove(chain->numbers + 1, chain->numbers, chain->n * sizeof(*chain->numbers));
+	chain->numbers[0] = change->number;
+	chain->changes[chain->n++] = change;
+	for (size_t i = 0; i < change->paths.n; i++)
+		chain->has_record = chain->has_record || str_eq(change->paths.name[i], SETUP_FILE);
+}
+
+/* @first, and all that goes on with it. */
+static void collect(struct arena *a, const struct change_list *list, unsigned first,
+		    struct chain *ret)
+{
+	*ret = (struct chain){ .numbers = arena_array(a, list->n, sizeof(*ret->numbers)),
+			       .changes = arena_array(a, list->n, sizeof(*ret->changes)) };
+	for (size_t i = 0; i < list->n; i++) {
+		const struct change_info *change = &list->changes[i];
+
+		if (change->number == first ||
+		    (is_in_force(change) && change->continues && holds(ret, change->continues)))
+			add(ret, change);
+	}
+}
+
+/* ---- what others have got ---- */
+
+static void also(struct arena *a, struct setup_undone *ret, const char *text)
+{
+	if (!ret->also.name)
+		ret->also.name = arena_array(a, UNDO_MAX, sizeof(*ret->also.name));
+	if (ret->also.n < UNDO_MAX)
+		ret->also.name[ret->also.n++] = text;
+}
+
+/* Steps that stay done, each told by its sentence. */
+static int do_for_good(struct change_session *session, struct plan *plan, const char *title,
+		       struct setup_undone *ret, struct err *e)
+{
+	struct host *host = session->host;
+	struct plan needed;
+	unsigned number;
+
+	plan->settled = true;
+	int error = change_needed(host, plan, &needed, e);
+	if (error == 0 && needed.n_steps > 0)
+		error = change_apply(session, plan, title, &number, e);
+	for (size_t i = 0; error == 0 && i < needed.n_steps; i++)
+		also(&host->arena, ret, needed.steps[i].why);
+	return error;
+}
+
+static bool touches(const struct chain *chain, const char *path)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		const struct names *paths = &chain->changes[i]->paths;
+
+		for (size_t k = 0; k < paths->n; k++) {
+			if (str_eq(paths->name[k], path))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What the changes themselves put back is left to them. */
+static void keep_others(struct plan *plan, const struct chain *chain)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].kind != STEP_FILE || !touches(chain, plan->steps[i].path))
+			plan->steps[n++] = plan->steps[i];
+	}
+	plan->n_steps = n;
+}
+
+static int leave_entries(struct change_session *session, const struct chain *chain,
+			 struct setup_undone *ret, struct err *e)
+{
+	struct setup_work work;
+	struct plan plan = { 0 };
+	int error = work_read(session->host, &work, e);
+
+	if (error < 0 || work.record.phase == SETUP_NONE || !work.boot->chosen)
+		return error;
+	error = bootloader_leave(work.boot, &work.record.words, &plan, e);
+	if (error == -EOPNOTSUPP) /* they come and go with files of ours */
+		return 0;
+	keep_others(&plan, chain);
+	return error < 0 ? error : do_for_good(session, &plan, "entries of later kernels", ret, e);
+}
+
+static int leave_images(struct change_session *session, struct setup_undone *ret, struct err *e)
+{
+	struct host *host = session->host;
+	struct setup_work work = { .host = host, .arena = &host->arena };
+	struct initramfs_setup images;
+	struct kernel_facts kernels;
+	struct plan plan = { 0 };
+
+	host_read_kernel(host, &kernels);
+	initramfs_read_setup(host->root, &host->arena, &kernels, &images);
+	work.initramfs = &images;
+	image_leave_steps(&work, &plan);
+	if (root_is_live(host->root))
+		return do_for_good(session, &plan, "images of later kernels", ret, e);
+	for (size_t i = 0; i < plan.n_steps; i++)
+		also(&host->arena, ret,
+		     arena_printf(&host->arena,
+				  "%s still has the early helper in it, which does nothing any "
+				  "more; 'passthru undo' on the system itself makes it anew",
+				  plan.steps[i].becomes));
+	return 0;
+}
+
+/* ---- undoing ---- */
+
+static int undo_chain(struct change_session *session, const struct chain *chain,
+		      const struct change_undo_how *how, struct setup_undone *ret, struct err *e)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		int error = change_undo(session, chain->numbers[i], how, &ret->numbers[ret->n], e);
+
+		if (error < 0)
+			return error;
+		ret->n++;
+	}
+	return 0;
+}
+
+/* After an undo that was killed nothing but images may be left. */
+static int undo_rest(struct change_session *session, struct setup_undone *ret, struct err *e)
+{
+	struct setup_record record;
+	int error = setup_record_read(session->host, &record, e);
+
+	if (error == 0 && record.phase == SETUP_NONE)
+		error = leave_images(session, ret, e);
+	if (error == 0 && ret->also.n == 0 && ret->recovered.n == 0)
+		error = err_refuse(e, "there is no change to undo");
+	return error;
+}
+
+static int undo(struct change_session *session, unsigned number, const struct change_undo_how *how,
+		struct setup_undone *ret, struct err *e)
+{
+	struct host *host = session->host;
+	struct setup_record record;
+	struct change_list list;
+	struct chain chain;
+	int error = change_history(host, &list, e);
+
+	if (error < 0)
+		return error;
+	if (number == 0)
+		number = find_first(&list);
+	if (number == 0)
+		return undo_rest(session, ret, e);
+	collect(&host->arena, &list, number, &chain);
+	ret->numbers = arena_array(&host->arena, chain.n + 1, sizeof(*ret->numbers));
+	/* one that is not there, or was undone before, is refused by the engine */
+	if (chain.n == 0)
+		return change_undo(session, number, how, &ret->numbers[0], e);
+	if (chain.has_record)
+		error = leave_entries(session, &chain, ret, e);
+	if (error == 0)
+		error = undo_chain(session, &chain, how, ret, e);
+	if (error == 0 && chain.has_record)
+		error = setup_record_read(host, &record, e);
+	if (error == 0 && chain.has_record && record.phase == SETUP_NONE)
+		error = leave_images(session, ret, e);
+	return error;
+}
+
+int setup_undo(struct host *host, unsigned number, bool keep_changed, struct setup_undone *ret,
+	       struct err *e)
+{
+	const struct change_undo_how how = { .keep_changed = keep_changed };
+	struct change_session session;
+
+	*ret = (struct setup_undone){ 0 };
+	int error = change_open(host, &how, &session, e);
+	ret->recovered = session.recovered;
+	if (error == 0)
+		error = undo(&session, number, &how, ret, e);
+	change_close(&session);
+	return error;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// The other generators, and hosts whose images run nothing of ours: which files are put in place,
+// that an image is looked into as its generator makes it, and that all goes away again.
+
+#include "tests/setup/machine.h"
+
+#include <errno.h>
+
+#define TRIAL_WORDS "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot"
+#define BEGIN                                                                                      \
+	"mode=$(cat \"$programs/mode\" 2>/dev/null || true)\n"                                     \
+	"work=$(mktemp -d)\n"                                                                      \
+	"modules=$work/lib/modules/$release\n"                                                     \
+	"mkdir -p \"$modules/kernel/vfio\"\n"                                                      \
+	"cp \"$root/usr/lib/modules/$release/modules.dep\" \"$modules/\"\n"                        \
+	"take() {\n"                                                                               \
+	"\tmkdir -p \"$work/etc/passthru\" \"$work/${helper%/*}\"\n"                               \
+	"\tcp \"$root/$helper\" \"$work/$helper\"\n"                                               \
+	"\tcp \"$root/etc/passthru/devices\" \"$work/etc/passthru/devices\"\n"                     \
+	"\tcp \"$root/usr/lib/modules/$release/kernel/vfio\"/*.ko \"$modules/kernel/vfio/\"\n"     \
+	"}\n"
+#define END "(cd \"$work\" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >\"$out\"\n"
+
+#define DRACUT                                                                                     \
+	"[ \"$1\" = --force ]\n"                                                                   \
+	"out=$root$2 release=$3\n" BEGIN                                                           \
+	"if [ -e \"$root/usr/lib/dracut/modules.d/02passthru/module-setup.sh\" ]; then\n"          \
+	"\ttake\n"                                                                                 \
+	"\tmkdir -p \"$work/usr/lib/dracut/hooks/pre-udev\" \"$work/usr/lib/systemd/system\"\n"    \
+	"\t: >\"$work/usr/lib/systemd/systemd\"\n"                                                 \
+	"\t[ \"$mode\" = service ] || : >\"$work/usr/lib/systemd/system/dracut-pre-udev.service\"" \
+	"\n"                                                                                       \
+	"\t[ \"$mode\" = hook ] || cp "                                                            \
+	"\"$root/usr/lib/dracut/modules.d/02passthru/passthru.sh\" "                               \
+	"\"$work/usr/lib/dracut/hooks/pre-udev/02-passthru.sh\"\n"                                 \
+	"fi\n" END
+
+#define MKINITCPIO                                                                                 \
+	"[ \"$1 $3\" = '-k -g' ]\n"                                                                \
+	"out=$root$4 release=$2\n" BEGIN ". \"$root/etc/mkinitcpio.conf\"\n"                       \
+	"dropin=$root/etc/mkinitcpio.conf.d/zz-passthru.conf\n"                                    \
+	"[ ! -e \"$dropin\" ] || HOOKS=\"$HOOKS $(sed -n 's/^HOOKS+=(\\(.*\\))/\\1/p' "            \
+	"\"$dropin\")\"\n"                                                                         \
+	"case \" $HOOKS \" in\n"                                                                   \
+	"*' passthru '*) take\n"                                                                   \
+	"\tmkdir -p \"$work/hooks\" \"$work/usr/lib/systemd/system/sysinit.target.wants\"\n"       \
+	"\tcp \"$root/etc/initcpio/hooks/passthru\" \"$work/hooks/\"\n"                            \
+	"\t[ \"$mode\" != systemd ] || { rm \"$work/hooks/passthru\"; ln -s "                      \
+	"../passthru-early.service "                                                               \
+	"\"$work/usr/lib/systemd/system/sysinit.target.wants/passthru-early.service\"; : "         \
+	">\"$work/usr/lib/systemd/system/passthru-early.service\"; } ;;\n"                         \
+	"esac\n"                                                                                   \
+	"[ \"$mode\" = early ] || echo \"EARLYHOOKS=\\\"$HOOKS\\\"\" >\"$work/config\"\n" END
+
+static char *disk;
+
+static void remove_file(struct machine *m, const char *name)
+{
+	assert_int_equal(unlink(temporary_path(&m->t, name)), 0);
+}
+
+static int start(void **state)
+{
+	machine_start(state);
+	remove_file(*state, "etc/kernel/postinst.d/initramfs-tools");
+	remove_file(*state, "usr/sbin/update-initramfs");
+	return 0;
+}
+
+static int stop(void **state)
+{
+	return machine_stop(state);
+}
+
+static void is_as_before(struct machine *m)
+{
+	char *now = machine_text(m);
+
+	assert_string_equal(now, disk);
+	free(now);
+	free(disk);
+}
+
+static void fails(struct machine *m, const char *mode, const char *says)
+{
+	machine_mode(m, mode);
+	machine_says(m, machine_setup(m), says);
+	machine_mode(m, NULL);
+}
+
+static bool plans(const struct machine *m, const char *path)
+{
+	for (size_t i = 0; i < m->plan.now.n_steps; i++) {
+		const struct step *step = &m->plan.now.steps[i];
+
+		if (step->kind == STEP_FILE && strcmp(step->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* From nothing to confirmed and back; the disk was looked at before. */
+static void cycle(struct machine *m)
+{
+	struct setup_arrivals arrivals;
+	struct setup_undone undone;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, TRIAL_WORDS, true);
+	machine_open(m);
+	machine_ok(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e));
+	machine_boot(m, "passthru.boot=1", true);
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_int_equal(m->plan.now.n_steps, 0);
+	machine_ok(m, setup_undo(&m->host, 0, false, &undone, &m->e));
+	assert_int_equal(undone.n, 2);
+	is_as_before(m);
+}
+
+static void test_dracut(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "usr/bin/dracut", "");
+	temporary_file(&m->t, "etc/kernel/postinst.d/dracut", "");
+	temporary_directories(&m->t, "usr/lib/dracut/modules.d/x");
+	machine_program(m, "dracut", DRACUT);
+	disk = machine_text(m);
+	fails(m, "hook", "it has no usr/lib/dracut/hooks/pre-udev/02-passthru.sh");
+	fails(m, "service", "it has no dracut-pre-udev.service");
+	cycle(m);
+}
+
+static void arch(struct machine *m, const char *program)
+{
+	static const char *const releases[] = { OLD, NEW };
+	char name[256], text[512];
+
+	temporary_file(&m->t, "usr/bin/mkinitcpio", program);
+	temporary_file(&m->t, "usr/share/libalpm/hooks/90-mkinitcpio-install.hook", "");
+	temporary_file(&m->t, "etc/mkinitcpio.conf", "HOOKS='base udev autodetect'\n");
+	temporary_directories(&m->t, "etc/initcpio/x");
+	temporary_directories(&m->t, "etc/mkinitcpio.conf.d/x");
+	machine_program(m, "mkinitcpio", MKINITCPIO);
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		snprintf(name, sizeof(name), "boot/initrd.img-%s", releases[i]);
+		remove_file(m, name);
+		snprintf(name, sizeof(name), "boot/initramfs-%s.img", releases[i]);
+		temporary_file(&m->t, name, "image");
+		snprintf(name, sizeof(name), "boot/loader/entries/debian-%s.conf", releases[i]);
+		snprintf(text, sizeof(text),
+			 "title Arch\nversion %s\nlinux /vmlinuz-%s\ninitrd /initramfs-%s.img\n"
+			 "options " COMMAND_LINE "\n",
+			 releases[i], releases[i], releases[i]);
+		temporary_file(&m->t, name, text);
+	}
+	disk = machine_text(m);
+}
+
+static void test_mkinitcpio_dropin(void **state)
+{
+	struct machine *m = *state;
+
+	arch(m, "d=mkinitcpio.conf.d\n");
+	fails(m, "early", "the EARLYHOOKS of its config do not name passthru");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(plans(m, "etc/mkinitcpio.conf.d/zz-passthru.conf"));
+	assert_false(plans(m, "etc/mkinitcpio.conf"));
+	cycle(m);
+}
+
+static void test_mkinitcpio_edited(void **state)
+{
+	struct machine *m = *state;
+
+	arch(m, "old\n");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(plans(m, "etc/mkinitcpio.conf"));
+	machine_mode(m, "systemd");
+	cycle(m);
+}
+
+static void test_booster(void **state)
+{
+	struct machine *m = *state;
+
+	arch(m, "");
+	free(disk);
+	remove_file(m, "usr/bin/mkinitcpio");
+	remove_file(m, "usr/share/libalpm/hooks/90-mkinitcpio-install.hook");
+	for (int i = 0; i < 2; i++) {
+		char from[300], to[300];
+
+		snprintf(from, sizeof(from), "boot/initramfs-%s.img", i ? OLD : NEW);
+		snprintf(to, sizeof(to), "boot/booster-linux%d.img", i);
+		assert_int_equal(rename(temporary_path(&m->t, from), temporary_path(&m->t, to)), 0);
+		machine_file(m, i ? "linux1\n" : "linux0\n", "usr/lib/modules/%s/pkgbase",
+			     i ? OLD : NEW);
+	}
+	temporary_file(&m->t, "usr/bin/booster", "");
+	temporary_file(&m->t, "usr/lib/kernel/install.d/50-booster.install", "");
+	disk = machine_text(m);
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(plans(m, "etc/systemd/system/passthru-early.service"));
+	assert_true(plans(m, "etc/systemd/system/sysinit.target.d/passthru.conf"));
+	bool told = false;
+	for (size_t i = 0; i < m->plan.now.n_notes; i++)
+		told = told || strstr(m->plan.now.notes[i].text, "booster run no script of others");
+	assert_true(told);
+	free(disk);
+	disk = NULL;
+}
+
+/* No initramfs at all: systemd, or nobody. */
+static void test_no_image(void **state)
+{
+	struct machine *m = *state;
+	static const char *const releases[] = { OLD, NEW };
+
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		char name[256], text[512];
+
+		snprintf(name, sizeof(name), "boot/initrd.img-%s", releases[i]);
+		remove_file(m, name);
+		snprintf(name, sizeof(name), "boot/loader/entries/debian-%s.conf", releases[i]);
+		snprintf(text, sizeof(text),
+			 "title Own\nversion %s\nlinux /vmlinuz-%s\noptions " COMMAND_LINE "\n",
+			 releases[i], releases[i]);
+		temporary_file(&m->t, name, text);
+	}
+	disk = machine_text(m);
+	cycle(m);
+	remove_file(m, "usr/lib/systemd/systemd");
+	machine_boot(m, "", false);
+	machine_says(m, machine_setup(m), "this host is not started by systemd");
+	assert_int_equal(m->e.kind, ERR_REFUSED);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_dracut, start, stop),
+		cmocka_unit_test_setup_teardown(test_mkinitcpio_dropin, start, stop),
+		cmocka_unit_test_setup_teardown(test_mkinitcpio_edited, start, stop),
+		cmocka_unit_test_setup_teardown(test_booster, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_image, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

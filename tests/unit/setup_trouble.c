@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+// What stands against a setup: wishes that the host would not come up with, and generators, file
+// systems and signals in the middle of it. Whatever it is, the host is as it was.
+
+#include "tests/setup/machine.h"
+
+#include <errno.h>
+#include <sys/mount.h>
+
+static char *disk;
+
+static int start(void **state)
+{
+	machine_start(state);
+	disk = machine_text(*state);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	free(disk);
+	return machine_stop(state);
+}
+
+static void is_as_before(struct machine *m)
+{
+	char *now = machine_text(m);
+
+	assert_string_equal(now, disk);
+	free(now);
+}
+
+/* The disk was changed by the test itself. */
+static void disk_is_now(struct machine *m)
+{
+	free(disk);
+	disk = machine_text(m);
+}
+
+static void fails(struct machine *m, enum err_kind kind, const char *says)
+{
+	machine_says(m, machine_setup(m), says);
+	assert_int_equal(m->e.kind, kind);
+	is_as_before(m);
+	assert_false(machine_exists(m, "var/lib/passthru/changes/1"));
+}
+
+/* ---- the generator ---- */
+
+static void test_generator(void **state)
+{
+	static const struct {
+		const char *mode, *says;
+	} cases[] = {
+		{ "fail", "mkinitramfs ended with status 1 and says: no space left; everything" },
+		{ "idle", "everything was put back" },
+		{ "module", "vfio-pci" },
+		{ "dependency", "the module vfio of " OLD " is not in it" },
+		{ "order", "names udev before passthru" },
+		{ "interrupt", "interrupted (Interrupt); everything was put back" },
+	};
+	struct machine *m = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		machine_mode(m, cases[i].mode);
+		fails(m, ERR_FAILED, cases[i].says);
+	}
+	machine_mode(m, NULL);
+	machine_ok(m, machine_setup(m));
+}
+
+/* The same when all images are made: those that were made before are put back. */
+static void test_confirm_fails(void **state)
+{
+	struct machine *m = *state;
+	struct setup_arrivals arrivals;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot",
+		     true);
+	disk_is_now(m);
+	machine_mode(m, "dependency");
+	machine_open(m);
+	machine_says(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e), "the module vfio");
+	is_as_before(m);
+	machine_mode(m, NULL);
+	machine_open(m);
+	machine_ok(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e));
+	assert_int_equal(m->number, 2);
+}
+
+/* ---- file systems ---- */
+
+static void mount_boot(struct machine *m, const char *options)
+{
+	char command[4096];
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(command, sizeof(command),
+		 "set -e; cp -a %s/boot %s/boot; mount -t tmpfs -o %s none %s/boot 2>/dev/null; "
+		 "cp -a %s/boot/. %s/boot/; rm -r %s/boot",
+		 m->t.path, m->programs.path, options, m->t.path, m->programs.path, m->t.path,
+		 m->programs.path);
+	if (system(command) != 0)
+		skip();
+	disk_is_now(m);
+}
+
+static void unmount_boot(struct machine *m)
+{
+	assert_int_equal(umount2(temporary_path(&m->t, "boot"), MNT_DETACH), 0);
+}
+
+static void test_no_room(void **state)
+{
+	struct machine *m = *state;
+
+	mount_boot(m, "size=1m");
+	fails(m, ERR_REFUSED, "boot has room for ");
+	assert_non_null(strstr(m->e.text, "make room there first"));
+	unmount_boot(m);
+}
+
+static void test_read_only(void **state)
+{
+	struct machine *m = *state;
+
+	mount_boot(m, "size=64m");
+	assert_int_equal(mount(NULL, temporary_path(&m->t, "boot"), NULL, MS_REMOUNT | MS_RDONLY,
+			       "size=64m"),
+			 0);
+	fails(m, ERR_REFUSED, "mounted read-only");
+	unmount_boot(m);
+}
+
+/* ---- what the host needs ---- */
+
+static int plan_of(struct machine *m, const char *name)
+{
+	machine_wish(m, name, NULL);
+	return machine_plan(m);
+}
+
+static bool has_note(const struct machine *m, enum note_kind kind, const char *text)
+{
+	for (size_t i = 0; i < m->plan.now.n_notes; i++) {
+		const struct note *note = &m->plan.now.notes[i];
+
+		if (note->kind == kind && strstr(note->text, text))
+			return true;
+	}
+	return false;
+}
+
+static void put_disk(struct machine *m, const char *target)
+{
+	char text[512];
+
+	(void)unlink(temporary_path(&m->t, "sys/class/block/nvme0n1"));
+	temporary_link(&m->t, "sys/class/block/nvme0n1",
+		       "../../devices/pci0000:00/" BRIDGE "/" DISK "/nvme/nvme0/nvme0n1");
+	machine_file(m, "259:0\n", "sys/devices/pci0000:00/%s/%s/nvme/nvme0/nvme0n1/dev", BRIDGE,
+		     DISK);
+	snprintf(text, sizeof(text),
+		 "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n23 22 8:1 / /boot rw - vfat /dev/sda1 rw\n"
+		 "24 22 259:0 / %s rw - ext4 /dev/nvme0n1 rw\n",
+		 target);
+	temporary_file(&m->t, "proc/self/mountinfo", text);
+}
+
+static void test_disk(void **state)
+{
+	static const char *allowed[] = { "disk" };
+	struct machine *m = *state;
+
+	put_disk(m, "/srv");
+	machine_ok(m, plan_of(m, DISK));
+	assert_true(has_note(m, NOTE_LOSS, "/srv is mounted from nvme0n1"));
+	temporary_file(&m->t, "etc/fstab", "/dev/nvme0n1 /srv ext4 defaults,nofail 0 2\n");
+	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "# x\n/dev/nvme0n1 /srv ext4 defaults 0 2\n");
+	machine_says(m, plan_of(m, DISK), "etc/fstab has it mounted at boot; --allow disk");
+	put_disk(m, "/");
+	machine_says(m, plan_of(m, DISK), "the host does not start without it");
+	assert_int_equal(m->e.kind, ERR_REFUSED);
+	m->wish.allowed = (struct names){ allowed, 1 };
+	machine_ok(m, plan_of(m, DISK));
+	assert_true(has_note(m, NOTE_LOSS, "/ is mounted from nvme0n1"));
+	m->wish.allowed.n = 0;
+	put_disk(m, "/x");
+	temporary_file(&m->t, "proc/swaps",
+		       "Filename Type Size Used Priority\n/dev/nvme0n1 partition 1 0 -2\n");
+	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "UUID=2 none swap sw 0 0\n");
+	machine_says(m, plan_of(m, DISK), "nvme0n1 is swap space");
+}
+
+static void test_network(void **state)
+{
+	static const char *allowed[] = { "network" };
+	struct machine *m = *state;
+
+	temporary_link(&m->t, "sys/class/net/eth0",
+		       "../../devices/pci0000:00/" BRIDGE "/" NIC "/net/eth0");
+	machine_file(m, "up\n", "sys/devices/pci0000:00/%s/%s/net/eth0/operstate", BRIDGE, NIC);
+	machine_ok(m, plan_of(m, NIC));
+	assert_true(has_note(m, NOTE_LOSS, "no eth0 any more"));
+	temporary_file(&m->t, "proc/net/route",
+		       "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\t"
+		       "Window\tIRTT\neth0\t00000000\t0100A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0"
+		       "\n");
+	machine_says(m, plan_of(m, NIC), "eth0 has the default route");
+	assert_non_null(strstr(m->e.text, "--allow network"));
+	m->wish.allowed = (struct names){ allowed, 1 };
+	machine_ok(m, plan_of(m, NIC));
+}
+
+static void test_functions(void **state)
+{
+	struct machine *m = *state;
+
+	machine_says(m, plan_of(m, BRIDGE), "bridges stay with the host");
+	machine_says(m, plan_of(m, GPU), AUDIO);
+	m->wish.n_functions = 0;
+	machine_says(m, machine_plan(m), "no device is named");
+	machine_ok(m, plan_of(m, TWIN));
+}
+
+/* ---- what is there already ---- */
+
+static void test_other_setup(void **state)
+{
+	struct machine *m = *state;
+
+	machine_ok(m, machine_setup(m));
+	machine_says(m, plan_of(m, TWIN), "another setup is in place (change 1): it has other");
+	m->wish.iommu_pt = true;
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_says(m, machine_plan(m), "it has the words passthru.boot=1");
+	assert_int_equal(m->e.kind, ERR_REFUSED);
+}
+
+static void test_stray_file(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "etc/passthru/devices", "passthru-devices 1\n");
+	disk_is_now(m);
+	fails(m, ERR_REFUSED, "no setup has made it");
+}
+
+static void test_no_helper(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(chmod(temporary_path(&m->t, setup_helper), 0644), 0);
+	disk_is_now(m);
+	fails(m, ERR_REFUSED, "the early helper is not installed");
+}
+
+static void test_unknown_generator(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(unlink(temporary_path(&m->t, "etc/kernel/postinst.d/initramfs-tools")), 0);
+	disk_is_now(m);
+	fails(m, ERR_REFUSED, "no generator of initramfs images is in charge");
+}
+
+static void test_old_generator(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "usr/sbin/update-initramfs", "sha1sum --check\n");
+	disk_is_now(m);
+	fails(m, ERR_REFUSED, "older than 0.138");
+}
+
+static void test_no_module(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "usr/lib/modules/" OLD "/modules.dep", "kernel/ext4.ko:\n");
+	disk_is_now(m);
+	fails(m, ERR_REFUSED, "the kernel " OLD " has no module vfio-pci");
+}
+
+static void test_not_running(void **state)
+{
+	struct machine *m = *state;
+	struct names recovered;
+
+	machine_wish(m, GPU, AUDIO, NULL);
+	m->host.root->live = false;
+	machine_ok(m, machine_plan(m));
+	assert_true(m->plan.now.n_steps > 0);
+	machine_says(m, setup_apply(&m->host, &m->wish, &m->plan, &m->number, &recovered, &m->e),
+		     "this is not the running system");
+	is_as_before(m);
+}
+
+static void test_damaged_record(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{ "passthru-setup 2\n", "another version" },
+		{ "passthru-setup 1\nphase trial\nconfirm ask\n", "it has no words" },
+		{ "passthru-setup 1\nconfirm ask\nword x\n", "it has no phase" },
+		{ "passthru-setup 1\nphase trial\nword x\n", "it has no word on confirming" },
+		{ "passthru-setup 1\nphase later\n", "line 2 is not understood: phase later" },
+		{ "passthru-setup 1\nphase trial\nphase trial\n", "line 3" },
+		{ "passthru-setup 1\nword a b\n", "line 2" },
+		{ "passthru-setup 1\nword\n", "line 2" },
+		{ "passthru-setup 1\nphase trial\nconfirm ask\nword x\n", "etc/passthru/devices" },
+	};
+	struct machine *m = *state;
+	struct setup_state read;
+
+	machine_open(m);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		temporary_file(&m->t, SETUP_FILE, cases[i].text);
+		machine_says(m, setup_read(&m->host, &read, &m->e), cases[i].says);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_generator, start, stop),
+		cmocka_unit_test_setup_teardown(test_confirm_fails, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_room, start, stop),
+		cmocka_unit_test_setup_teardown(test_read_only, start, stop),
+		cmocka_unit_test_setup_teardown(test_disk, start, stop),
+		cmocka_unit_test_setup_teardown(test_network, start, stop),
+		cmocka_unit_test_setup_teardown(test_functions, start, stop),
+		cmocka_unit_test_setup_teardown(test_other_setup, start, stop),
+		cmocka_unit_test_setup_teardown(test_stray_file, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_helper, start, stop),
+		cmocka_unit_test_setup_teardown(test_unknown_generator, start, stop),
+		cmocka_unit_test_setup_teardown(test_old_generator, start, stop),
+		cmocka_unit_test_setup_teardown(test_no_module, start, stop),
+		cmocka_unit_test_setup_teardown(test_not_running, start, stop),
+		cmocka_unit_test_setup_teardown(test_damaged_record, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
