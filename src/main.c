@@ -261,9 +261,20 @@ static int open_root(const struct invocation *in, struct root **ret, struct err 
 	if (in->global.root && flags & (COMMAND_NEEDS_LIVE | COMMAND_CHANGES_HOST))
 		return err_usage(e, "%s works on the running host only, not with --root",
 				 in->command->name);
-	if (flags & COMMAND_CHANGES_HOST && geteuid() != 0)
+	if (flags & (COMMAND_CHANGES_HOST | COMMAND_CHANGES_ROOT) && geteuid() != 0)
 		return err_io(e, -EACCES, "%s changes this host and needs root", in->command->name);
-	return in->global.root ? root_open(in->global.root, ret, e) : root_open_live(ret, e);
+	if (!in->global.root)
+		return root_open_live(ret, e);
+	int error = root_open(in->global.root, ret, e);
+	if (error == 0 && flags & COMMAND_CHANGES_ROOT && !(*ret)->ops->replace) {
+		root_close(*ret);
+		error = err_usage(
+			e,
+			"%s works on the running host or a mounted system: %s is a record "
+			"of a host",
+			in->command->name, in->global.root);
+	}
+	return error;
 }
 
 static int execute(const struct invocation *in, struct err *e)

@@ -16,6 +16,8 @@
 enum command_flags {
 	COMMAND_NEEDS_LIVE = 1 << 0,   /* refuses --root */
 	COMMAND_CHANGES_HOST = 1 << 1, /* refuses --root, and ordinary users */
+	COMMAND_CHANGES_ROOT = 1 << 2, /* takes a mounted system as --root, no record of one;
+					* refuses ordinary users */
 };
 
 enum option_kind {

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cmd/facts.h"
+#include "cmd/setup_answer.h"
 #include "cmd/verdicts.h"
 #include "handover/handover.h"
 
@@ -98,6 +99,25 @@ static const char *next_step(struct host *host, const struct verdict *verdicts, 
 	return gpu ? arena_printf(a, "passthru check %s", select_word(host, gpu)) : "passthru list";
 }
 
+/* The next step that it asks for; NULL: none. */
+static const char *add_setup(struct request *request)
+{
+	struct doc_node *root = doc_root(request->doc);
+	const char *word, *next, *text;
+	struct setup_state state;
+	struct err problem = { 0 };
+
+	if (setup_read(request->host, &state, &problem) < 0) {
+		doc_field(root, "setup", "Setup",
+			  doc_unknown(arena_strdup(&request->host->arena, problem.text)));
+		return NULL;
+	}
+	text = setup_standing(request->host, &state, &word, &next);
+	doc_field(root, "setup", state.phase == SETUP_NONE ? NULL : "Setup",
+		  doc_as(doc_string(word), text));
+	return next;
+}
+
 static int run_status(struct request *request, struct err *e)
 {
 	struct host *host = request->host;
@@ -116,11 +136,24 @@ static int run_status(struct request *request, struct err *e)
 	doc_field(root, "iommu", "IOMMU", doc_string(iommu ? iommu->sentence : NULL));
 	doc_field(root, "gpus", "GPUs", gpus(host));
 	doc_field(root, "vfio", "With VFIO", with_vfio(host));
+	const char *next = add_setup(request);
 	doc_field(root, "failed", "Failed", of_kind(&host->arena, verdicts, n, VERDICT_FAIL));
 	doc_field(root, "unknown", "Unknown", of_kind(&host->arena, verdicts, n, VERDICT_UNKNOWN));
 	doc_field(root, "warnings", "Warnings", of_kind(&host->arena, verdicts, n, VERDICT_WARN));
-	doc_field(root, "next", "Next step", doc_string(next_step(host, verdicts, n)));
+	doc_field(root, "next", "Next step",
+		  doc_string(next ? next : next_step(host, verdicts, n)));
 	return ANSWER_YES;
+}
+
+/* The rest is what check asks. */
+static void read_all(struct host *host)
+{
+	const char *word, *next;
+	struct setup_state state;
+
+	host_read_facts(host);
+	if (setup_read(host, &state, NULL) == 0)
+		(void)setup_standing(host, &state, &word, &next);
 }
 
 const struct command command_status = {
@@ -130,4 +163,5 @@ const struct command command_status = {
 		"it has and who "
 		"holds them, and what to do next.",
 	.run = run_status,
+	.read_all = read_all,
 };

@@ -91,6 +91,14 @@ void doc_lines(struct doc_node *node, const char *key, const char *label, const 
 	node_add(node, DOC_ITEM_LINES, key, label)->text = lines;
 }
 
+void doc_diff(struct doc_node *node, const char *key, const char *label, const char *lines)
+{
+	struct doc_item *item = node_add(node, DOC_ITEM_LINES, key, label);
+
+	item->text = lines;
+	item->is_diff = true;
+}
+
 static bool columns_are_valid(const struct doc_table *table)
 {
 	for (size_t i = 0; i < table->n_columns; i++) {

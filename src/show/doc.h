@@ -19,6 +19,7 @@ struct doc_item {
 	enum doc_item_kind kind;
 	const char *key; /* NULL for a note */
 	const char *label;
+	bool is_diff; /* DOC_ITEM_LINES */
 	union {
 		struct doc_value value;
 		struct doc_node *section;

@@ -131,11 +131,13 @@ static json_t *tree_node(struct tree *t, const struct doc_node *node)
 				tree_set(t, object, item->key, tree_value(t, &item->value));
 			break;
 		case DOC_ITEM_SECTION:
-			tree_set(t, object, item->key, tree_node(t, item->section));
+			if (item->key)
+				tree_set(t, object, item->key, tree_node(t, item->section));
 			break;
 		case DOC_ITEM_TABLE:
-			tree_set(t, object, item->key,
-				 tree_rows(t, item->table, item->table->rows));
+			if (item->key)
+				tree_set(t, object, item->key,
+					 tree_rows(t, item->table, item->table->rows));
 			break;
 		case DOC_ITEM_LINES:
 			if (item->key)

@@ -11,7 +11,10 @@
 #define PRINT_GAP "  "
 
 #define PRINT_BOLD "\033[1m"
+#define PRINT_RED "\033[31m"
+#define PRINT_GREEN "\033[32m"
 #define PRINT_YELLOW "\033[33m"
+#define PRINT_CYAN "\033[36m"
 #define PRINT_RESET "\033[0m"
 
 struct printer {

@@ -125,6 +125,7 @@ bool doc_is_empty(const struct doc *d);
 
 /* With @label NULL it is in the JSON only, with @key NULL in the text only. */
 void doc_field(struct doc_node *node, const char *key, const char *label, struct doc_value value);
+/* With @key NULL all that is in it is in the text only; so is a table. */
 struct doc_node *doc_section(struct doc_node *node, const char *key, const char *label);
 void doc_note(struct doc_node *node, const char *sentence);
 /*
@@ -132,6 +133,8 @@ void doc_note(struct doc_node *node, const char *sentence);
  * tabs and newlines kept. A string in the JSON.
  */
 void doc_lines(struct doc_node *node, const char *key, const char *label, const char *lines);
+/* The same for a unified diff of one file, whose lines have colours on a terminal. */
+void doc_diff(struct doc_node *node, const char *key, const char *label, const char *lines);
 
 /*
  * @columns is not copied. @children_key names the array of child rows in the JSON; NULL when

@@ -44,6 +44,22 @@ REQUESTS = (
     ("several devices where one is meant, by ids", ["show", "10de:1c82"]),
     ("a command that changes the host, on a record", ["bind", "0000:00:01.0"]),
     ("another command that changes the host, on a record", ["release", "0000:00:01.0"]),
+    ("a setup of a record", ["setup", "--yes", "0000:00:01.0"]),
+    ("a confirmation in a record", ["confirm"]),
+    ("a plan without a device", ["plan"]),
+    ("a size of pages that is none", ["plan", "--hugepages", "3M=2", "0000:00:01.0"]),
+    ("no number of pages", ["plan", "--hugepages", "1G=0", "0000:00:01.0"]),
+    ("pages on a node that is none", ["plan", "--hugepages", "1G=1@x", "0000:00:01.0"]),
+    ("a parameter with a blank in it", ["plan", "--kvm", "a=b c", "0000:00:01.0"]),
+    ("a parameter of another module", ["plan", "--kvm", "vfio.x=1", "0000:00:01.0"]),
+    ("processors in falling order", ["plan", "--isolate", "3-2", "0000:00:01.0"]),
+    ("processors with escapes in them", ["plan", "--isolate", "1,\x1b[31m", "0000:00:01.0"]),
+    ("a driver with a path in it", ["plan", "--blacklist", "../x", "0000:00:01.0"]),
+    ("the driver of VFIO as one that is not to load", ["plan", "--blacklist", "vfio-pci", "0000:00:01.0"]),
+    ("a use that there is not", ["plan", "--allow", "everything", "0000:00:01.0"]),
+    ("a way to confirm that there is not", ["plan", "--confirm", "never", "0000:00:01.0"]),
+    ("a change that is no number", ["history", "first"]),
+    ("a change with a sign", ["undo", "--dry-run", "+1"]),
 )
 # What is no device at all.
 NO_DEVICES = (

@@ -15,7 +15,7 @@ backslash, everywhere. A PATH is relative to the root; `@ADDRESS/x` is x in that
   group NUMBER type=TYPE        the type of a group's domain, where it is not the usual one; NUMBER * is all of them
   driver NAME...                drivers that are registered and bound to nothing
   builtin NAME...               drivers that have no module
-  file PATH [size=BYTES]        a file: the indented lines, or that many zero bytes
+  file PATH [size=BYTES]        a file: the indented lines, or that many zero bytes; one that begins with #! is a program
   link PATH TARGET              a symbolic link
   dir PATH                      a folder
   absent PATH                   what a line above made is not there after all
@@ -208,6 +208,8 @@ class Tree:
             elif what is not None:
                 with open(full, "wb") as out:
                     out.write(what) if isinstance(what, bytes) else out.truncate(what)
+                    if isinstance(what, bytes) and what.startswith(b"#!"):
+                        os.fchmod(out.fileno(), 0o755)
 
 
 class Host(MachineWords, UseWords):

@@ -121,6 +121,39 @@ static void test_lines(void **state)
 	json_decref(json);
 }
 
+static void test_diff(void **state)
+{
+	static const char diff[] = "--- f\n+++ f\n@@ -1,2 +1,3 @@\n \tx\n-old\n+new\033\n+\n";
+	struct fixture *f = *state;
+
+	doc_diff(f->root, "diff", NULL, diff);
+	assert_string_equal(text_of(f, WIDE), "--- f\n+++ f\n@@ -1,2 +1,3 @@\n \tx\n-old\n"
+					      "+new\\x1b\n+\n");
+	assert_string_equal(text_of(f, (struct doc_style){ .colour = true }),
+			    "\033[1m--- f\n\033[0m\033[1m+++ f\n\033[0m\033[36m@@ -1,2 +1,3 "
+			    "@@\n\033[0m \tx\n\033[0m\033[31m-old\n\033[0m\033[32m+new\\x1b\n"
+			    "\033[0m\033[32m+\n\033[0m");
+	json_t *json = json_loads(json_of(f), 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(json, "diff")), diff);
+	json_decref(json);
+}
+
+/* What has no key is for people alone. */
+static void test_text_only(void **state)
+{
+	static const struct doc_column columns[] = { { "a", "A", 0 } };
+	struct fixture *f = *state;
+	struct doc_node *section = doc_section(f->root, NULL, "Shown");
+
+	doc_note(section, "In it.");
+	doc_field(section, "field", "Field", doc_number(1));
+	doc_cell(doc_row(doc_table(f->root, NULL, NULL, columns, 1, NULL, NULL)), doc_number(2));
+	assert_string_equal(text_of(f, WIDE), "Shown\n  In it.\n\n  Field:  1\n\nA\n2\n");
+	json_t *json = json_loads(json_of(f), 0, NULL);
+	assert_int_equal(json_object_size(json), 1); /* the schema */
+	json_decref(json);
+}
+
 static void test_widths(void **state)
 {
 	static const struct doc_column columns[] = { { "a", "A", DOC_TRUNCATE }, { "b", "B", 0 } };
@@ -400,6 +433,8 @@ int main(void)
 		TEST(test_narrow_terminal),
 		TEST(test_notes_wrap),
 		TEST(test_colour),
+		TEST(test_diff),
+		TEST(test_text_only),
 		TEST(test_large),
 		TEST(test_write_error),
 		TEST(test_large_write_error),
