@@ -25,9 +25,11 @@ deps:
 test: deps
 	$(PYTHON) tests/run.py
 
-# What a release is tried on: all cases of the lab in their long versions, and those for a kernel that is built for them.
+# What a release is tried on: all cases of the lab in their long versions, those for a kernel that is built for them, and
+# every case on every whole disk (hours).
 lab: deps build
 	PASSTHRU_LAB_LONG=1 tests/lab/run.sh
+	tests/lab/large/run.py --long
 
 demo: deps build
 	tests/lab/demo.sh

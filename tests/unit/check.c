@@ -16,6 +16,9 @@ static void all_pass(void **state)
 
 	(void)state;
 	ready();
+	function("0000:03:00.0", "144d:a80a", "010802", "vfio-pci", 3);
+	has(RESERVE_FILE,
+	    RESERVE_HEADER "0000:03:00.0 144d:a80a 1043:8694 010802 - - 0 vfio-pci\n");
 	assert_int_equal(host_read_pci(&host, &e), 0);
 	host_read_facts(&host);
 	check_run(&host, &none, &host.arena, &verdicts, &n);
