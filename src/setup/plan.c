@@ -217,8 +217,6 @@ static int plan_both(struct setup_work *work, const struct setup_wish *wish, str
 static int make_plan(struct setup_work *work, const struct setup_wish *wish, struct setup_plan *ret,
 		     struct err *e)
 {
-	struct boot_change change;
-
 	work_look_at_image(work);
 	ret->words = work->target.record.words;
 	ret->trial_words = work->target.record.trial_words;
@@ -228,10 +226,6 @@ static int make_plan(struct setup_work *work, const struct setup_wish *wish, str
 	int error = loss_judge(work, wish, &ret->now, e);
 	if (error < 0)
 		return error;
-	work_boot_change(work, &change);
-	ret->by_hand = bootloader_by_hand(work->boot, &change);
-	if (ret->by_hand)
-		return 0;
 	error = plan_both(work, wish, ret, e);
 	if (error == 0)
 		error = keep_needed(work->host, &ret->now, e);
@@ -241,6 +235,37 @@ static int make_plan(struct setup_work *work, const struct setup_wish *wish, str
 	ret->now.continues = work->state.permanent ? work->state.permanent : work->state.trial;
 	ret->later.continues = work->state.trial;
 	return error;
+}
+
+static int plan_steps(struct setup_work *work, const struct setup_wish *wish,
+		      struct setup_plan *ret, struct err *e)
+{
+	int error = work_check(work, work->record.kernel, e);
+
+	if (error == 0)
+		error = aim(work, wish, e);
+	return error < 0 ? error : make_plan(work, wish, ret, e);
+}
+
+/* A system that lets no program do it is asked first: it may have no generator that we know. */
+static int plan_by_hand(struct setup_work *work, const struct setup_wish *wish,
+			struct setup_plan *ret, struct err *e)
+{
+	struct setup_record record = { 0 };
+	struct boot_change change = { 0 };
+
+	if (!work->boot->chosen || !work->boot->chosen->loader->by_hand)
+		return 0;
+	int error = wish_words(work, wish, &record, e);
+	if (error < 0)
+		return error;
+	change.words = record.words;
+	ret->by_hand = bootloader_by_hand(work->boot, &change);
+	if (!ret->by_hand)
+		return 0;
+	ret->words = record.words;
+	note_wish(work, wish, &ret->now);
+	return loss_judge(work, wish, &ret->now, e);
 }
 
 static int read_and_plan(struct host *host, const struct setup_wish *wish, struct setup_work *work,
@@ -256,11 +281,9 @@ static int read_and_plan(struct host *host, const struct setup_wish *wish, struc
 	ret->initramfs = work->initramfs;
 	/* a recorder is to see what a plan for another device reads */
 	int refused = device_check(work, wish, &refusal);
-	error = work_check(work, work->record.kernel, e);
-	if (error == 0)
-		error = aim(work, wish, e);
-	if (error == 0)
-		error = make_plan(work, wish, ret, e);
+	error = plan_by_hand(work, wish, ret, e);
+	if (error == 0 && !ret->by_hand)
+		error = plan_steps(work, wish, ret, e);
 	if (refused < 0 && e)
 		*e = refusal;
 	return refused < 0 ? refused : error;

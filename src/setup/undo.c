@@ -142,7 +142,7 @@ static int leave_entries(struct change_session *session, const struct chain *cha
 	struct plan plan = { 0 };
 	int error = work_read(session->host, &work, e);
 
-	if (error < 0 || work.record.phase == SETUP_NONE || !work.boot->chosen)
+	if (error < 0 || work.record.phase == SETUP_NONE)
 		return error;
 	error = bootloader_leave(work.boot, &work.record.words, &plan, e);
 	if (error == -EOPNOTSUPP) /* they come and go with files of ours */
