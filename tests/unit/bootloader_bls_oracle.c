@@ -21,14 +21,11 @@ static const char *at(const char *path)
 	return arena_printf(&host.arena, "%s/%s", top.path, path);
 }
 
-static bool may_mount;
-
 /* A file system of its own: what kernel-install and bootctl want an ESP to be. */
 static bool has_partition(void)
 {
 	temporary_directories(&top, "boot/efi/x");
-	return access(PLUGIN, X_OK) == 0 && may_mount &&
-	       mount("esp", at("boot/efi"), "tmpfs", 0, NULL) == 0;
+	return mount("esp", at("boot/efi"), "tmpfs", 0, NULL) == 0;
 }
 
 static int stop(void **state)
@@ -87,10 +84,7 @@ static void has_host(const char *token)
  */
 static void installs_what_was_planned(const char *token, const char *cmdline)
 {
-	if (!has_partition()) {
-		print_message("# no kernel-install, or no right to mount\n");
-		skip();
-	}
+	assert_true(has_partition());
 	has("etc/kernel/cmdline", cmdline);
 	has_host(token);
 	/* a command line that was only ever that of the running kernel */
@@ -120,6 +114,12 @@ static void test_installs_by_token(void **state)
 {
 	(void)state;
 	installs_what_was_planned("debian", "root=UUID=7 ro quiet\n");
+}
+
+/* systemd-boot's package has it; BOOTCTL names one elsewhere. */
+static const char *bootctl_program(void)
+{
+	return getenv("BOOTCTL") ? getenv("BOOTCTL") : "/usr/bin/bootctl";
 }
 
 /* What bootctl shows, as a list of its objects in the order of the menu. */
@@ -175,13 +175,8 @@ static void is_shown(const json_t *all, const char *id, size_t place)
 
 static void test_bootctl_shows(void **state)
 {
-	const char *bootctl = getenv("BOOTCTL") ? getenv("BOOTCTL") : "/usr/bin/bootctl";
-
 	(void)state;
-	if (access(bootctl, X_OK) < 0 || !has_partition()) {
-		print_message("# no bootctl, or no right to mount\n");
-		skip();
-	}
+	assert_true(has_partition());
 	has("etc/kernel/cmdline", "root=UUID=7 ro quiet\n");
 	has_host("debian");
 	chosen("systemd-boot");
@@ -190,7 +185,7 @@ static void test_bootctl_shows(void **state)
 	assert_non_null(planned("boot/efi/loader/entries/passthru-without.conf"));
 	/* both of ours at once */
 	done(NULL);
-	json_t *all = shown(bootctl);
+	json_t *all = shown(bootctl_program());
 	is_shown(all, "passthru-trial.conf", 1);
 	is_shown(all, "passthru-without.conf", 2);
 	is_shown(all, "debian-6.1.0-9-amd64.conf", 3);
@@ -201,13 +196,8 @@ static void test_bootctl_shows(void **state)
 /* Without sort-keys. */
 static void test_bootctl_shows_static(void **state)
 {
-	const char *bootctl = getenv("BOOTCTL") ? getenv("BOOTCTL") : "/usr/bin/bootctl";
-
 	(void)state;
-	if (access(bootctl, X_OK) < 0 || !has_partition()) {
-		print_message("# no bootctl, or no right to mount\n");
-		skip();
-	}
+	assert_true(has_partition());
 	has("etc/kernel/cmdline", "root=UUID=7 ro quiet\n");
 	has_host("debian");
 	for (size_t i = 0; i < ARRAY_SIZE(releases); i++)
@@ -221,7 +211,7 @@ static void test_bootctl_shows_static(void **state)
 	chosen("systemd-boot");
 	trial_planned();
 	done(NULL);
-	json_t *all = shown(bootctl);
+	json_t *all = shown(bootctl_program());
 	is_shown(all, "_-passthru-trial.conf", 1);
 	is_shown(all, "zebra.conf", 3);
 	is_shown(all, "arch.conf", 2);
@@ -230,14 +220,19 @@ static void test_bootctl_shows_static(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const struct CMUnitTest tests[] = {
 		ORACLE_TEST(test_installs_by_machine),
 		ORACLE_TEST(test_installs_by_token),
 		ORACLE_TEST(test_bootctl_shows),
 		ORACLE_TEST(test_bootctl_shows_static),
 	};
+	size_t from = access(PLUGIN, X_OK) == 0 ? 0 : 2;
+	size_t to = access(bootctl_program(), X_OK) == 0 ? ARRAY_SIZE(tests) : 2;
 
-	may_mount = unshare(CLONE_NEWNS) == 0 &&
-		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (from >= to || unshare(CLONE_NEWNS) < 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		puts("1..0 # SKIP no kernel-install and no bootctl, or no right to mount");
+		return 0;
+	}
+	return _cmocka_run_group_tests("oracle", &tests[from], to - from, NULL, NULL);
 }

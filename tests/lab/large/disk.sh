@@ -116,7 +116,7 @@ set --
 for part in $left_out; do
 	set -- "$@" --dpkgopt="path-exclude=/lib/modules/*/kernel/drivers/$part/*"
 done
-[ -e "/tmp/disks/$name.tar" ] || mmdebstrap --quiet --variant=minbase --format=tar --include="$include" \
+mmdebstrap --quiet --variant=minbase --format=tar --include="$include" \
 	--aptopt='Apt::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' "$@" \
@@ -124,7 +124,6 @@ done
 	tail -n 30 "$temp/log" >&2
 	fail "mmdebstrap failed"
 }
-[ -e "/tmp/disks/$name.tar" ] && cp "/tmp/disks/$name.tar" "$temp/root.tar" || cp "$temp/root.tar" "/tmp/disks/$name.tar" # XXX
 (cd "$temp" && apt-get -qq -o APT::Sandbox::User=root download "$update_kernel") >&2
 mv "$temp"/linux-image-*.deb "$temp/update.deb"
 

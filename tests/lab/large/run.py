@@ -86,9 +86,14 @@ def main():
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     program = os.environ.get("PASSTHRU", os.path.join(HERE, "../../../build/passthru"))
+    tap = lab_module.Tap()
+    if os.geteuid() != 0:
+        tap.about = "large lab"
+        tap.skip("whole disks", "making one needs root: its files have owners")
+        print("1..1")
+        return
     folder = asked.keep or tempfile.mkdtemp(prefix="large.")
     os.makedirs(folder, exist_ok=True)
-    tap = lab_module.Tap()
     try:
         archive = lab_module.program_tar(os.path.dirname(os.path.abspath(program)), folder)
         for disk, cases in wanted(asked.names, asked.long).items():

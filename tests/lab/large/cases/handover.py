@@ -1,5 +1,5 @@
 """The whole way: set up, tried once, kept, taken back; the host is then what it was."""
-SHORT = ("grub-bios",)
+SHORT = ("sdboot-initramfs-tools",)
 
 
 def run(lab):
@@ -27,4 +27,3 @@ def run(lab):
     lab.normal(host, "after undo")
     lab.as_before(host, "after undo and a boot")
     host.power_off()
-
