@@ -9,6 +9,7 @@
 #include "base/root.h"
 #include "base/root_dir.h"
 #include "base/snapshot.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,6 +107,23 @@ int root_follow(struct root *r, struct arena *a, const char *path, const char **
 int root_list(struct root *r, struct arena *a, const char *path, struct names *ret)
 {
 	return r->ops->list(r, a, path, ret);
+}
+
+/* By a listing, because a file may be too large to read, or a program; and a record has it. */
+int root_look(struct root *r, struct arena *a, const char *path)
+{
+	const char *name = text_last_part(path);
+	const char *above = name > path ? arena_strndup(a, path, (size_t)(name - path) - 1) : "";
+	struct names names;
+	int error = root_list(r, a, above, &names);
+
+	if (error < 0)
+		return error == -ENOTDIR ? -ENOENT : error;
+	for (size_t i = 0; i < names.n; i++) {
+		if (str_eq(names.name[i], name))
+			return 0;
+	}
+	return -ENOENT;
 }
 
 int root_write(struct root *r, const char *path, const char *text)

@@ -102,6 +102,8 @@ MUST_CHECK int root_follow(struct root *r, struct arena *a, const char *path,
 			   const char **ret_path);
 /* Names in a directory without "." and "..", in byte order. */
 MUST_CHECK int root_list(struct root *r, struct arena *a, const char *path, struct names *ret);
+/* 0 when there is such a file, directory or link, -ENOENT, or why it cannot be said. */
+MUST_CHECK int root_look(struct root *r, struct arena *a, const char *path);
 
 /* One write(2) to a file that exists: how sysfs attributes are set. -EROFS on a snapshot. */
 MUST_CHECK int root_write(struct root *r, const char *path, const char *text);

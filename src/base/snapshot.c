@@ -4,6 +4,7 @@
 
 #include "base/snapshot.h"
 #include "base/snapshot_store.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <search.h>
@@ -117,7 +118,11 @@ static int record_read_result(struct snapshot *s, const char *path, int error,
 		return error;
 	}
 	entry->has_file = true;
-	entry->file.data = arena_memdup(&s->arena, ret->data, ret->n);
+	char *copy = arena_memdup(&s->arena, ret->data, ret->n);
+	/* what the kernel says of hardware has none, and is most of a record */
+	if (!str_starts(path, "sys/"))
+		snapshot_cover_secrets(copy, ret->n);
+	entry->file.data = copy;
 	entry->file.n = ret->n;
 	return 0;
 }

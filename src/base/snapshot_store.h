@@ -37,3 +37,5 @@ MUST_CHECK int snapshot_read_manifest(struct snapshot *s, struct bytes text, str
 json_t *snapshot_manifest(struct snapshot *s);
 /* Reads an archive into @s. */
 MUST_CHECK int snapshot_load(struct snapshot *s, const char *path, struct err *e);
+/* Overwrites the passwords of a text, and hashes of them, each character by an x. */
+void snapshot_cover_secrets(char *data, size_t n);

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 static int digit_value(char c)
@@ -132,6 +133,23 @@ char *text_join(struct arena *a, const char *const *strings, size_t n, const cha
 		end = stpcpy(end, strings[i]);
 	}
 	return joined;
+}
+
+const char *const *text_list(struct arena *a, ...)
+{
+	va_list args, again;
+	size_t n = 0;
+
+	va_start(args, a);
+	va_copy(again, args);
+	while (va_arg(args, const char *))
+		n++;
+	const char **list = arena_array(a, n + 1, sizeof(*list));
+	for (size_t i = 0; i < n; i++)
+		list[i] = va_arg(again, const char *);
+	va_end(again);
+	va_end(args);
+	return list;
 }
 
 const char *text_shell_word(struct arena *a, const char *text)

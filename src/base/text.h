@@ -63,6 +63,9 @@ const char *text_count(struct arena *a, size_t n, const char *singular, const ch
 /* The strings with @separator between them. */
 char *text_join(struct arena *a, const char *const *strings, size_t n, const char *separator);
 
+/* The strings up to NULL, not copied, with NULL behind them: argument vectors, lists of paths. */
+const char *const *text_list(struct arena *a, ...) __attribute__((sentinel));
+
 /*
  * @text as one word of a POSIX shell: unchanged when it needs no quoting. For showing
  * command lines to people; nothing is ever run through a shell.

@@ -124,7 +124,7 @@ void bls_copy(const struct boot_facts *facts, struct plan *plan, const char *why
 	step->output = arena_concat(a, to, ".new");
 	step->becomes = to;
 	/* what owner and mode mean on FAT is said by its mount, so none are copied */
-	step->argv = boot_list(a, "cp", "--no-preserve=mode,ownership", "--",
+	step->argv = text_list(a, "cp", "--no-preserve=mode,ownership", "--",
 			       boot_absolute(a, from), boot_absolute(a, step->output), NULL);
 	step->regenerate = step->argv;
 	step->proof = copy_proof;

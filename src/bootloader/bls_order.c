@@ -238,7 +238,7 @@ int bls_compare(enum bls_reader reader, const struct bls_entry *a, const struct 
 
 const char *const *bls_own_names(struct arena *a, enum bls_reader reader, const char *wanted)
 {
-	return boot_list(a, wanted, arena_concat(a, reader == BLS_SYSTEMD ? "_-" : "~", wanted),
+	return text_list(a, wanted, arena_concat(a, reader == BLS_SYSTEMD ? "_-" : "~", wanted),
 			 NULL);
 }
 

@@ -45,7 +45,7 @@ static const char *const *take_out(struct arena *a, const struct bls_entry *entr
 		script = arena_printf(
 			a, "%ss#^\\(.*\\)[[:blank:]]%s\\([[:blank:]].*\\)\\{0,1\\}$#\\1\\2#;",
 			script, escaped(a, words->name[i]));
-	return boot_list(a, "find", boot_absolute(a, directory), "-maxdepth", "1", "(", "-name",
+	return text_list(a, "find", boot_absolute(a, directory), "-maxdepth", "1", "(", "-name",
 			 arena_concat(a, entry->name, ".conf"), "-o", "-name",
 			 arena_concat(a, entry->name, "+*.conf"), ")", "-exec", "sed", "-i", "-e",
 			 arena_concat(a, script, "}"), "{}", ";", NULL);
@@ -94,7 +94,7 @@ int bls_edit(const struct boot_facts *facts, struct plan *plan, enum bls_reader 
 	struct step *step = &plan->steps[plan->n_steps - 1];
 	step->may_go = true;
 	if (edit.added.n > 0 && !own_line) {
-		step->writes = boot_list(a, entry->path, NULL);
+		step->writes = text_list(a, entry->path, NULL);
 		step->regenerate = take_out(a, entry, &edit.added);
 		step->trace = edit.added.name[0];
 	}
@@ -350,9 +350,11 @@ void bls_drop_trial(const struct boot_facts *facts, const struct bls_list *list,
 
 			for (size_t m = 0; m < from->initrds.n; m++)
 				theirs |= str_eq(from->initrds.name[m], entry->initrds.name[k]);
-			if (!theirs)
-				plan_absent(facts->arena, plan,
-					    "the copy of the trial's image goes", path);
+			if (theirs)
+				continue;
+			plan_absent(facts->arena, plan, "the copy of the trial's image goes", path);
+			/* it lies in the kernel's folder */
+			plan->steps[plan->n_steps - 1].may_go = true;
 		}
 	}
 }

@@ -115,7 +115,7 @@ static void plan_command(const struct boot_facts *facts, const struct boot_chang
 	struct step *step = plan_step(a, plan, STEP_COMMAND, "the menu is made anew");
 
 	*wanted = (struct wanted){ .menu = found->menu, .words = &change->words };
-	step->argv = boot_list(a, text_last_part(found->program), NULL);
+	step->argv = text_list(a, text_last_part(found->program), NULL);
 	step->writes = writes;
 	step->regenerate = step->argv;
 	step->trace = change->words.n > 0 ? change->words.name[0] : NULL;
@@ -155,15 +155,15 @@ static int plan_alpine(const struct boot_facts *facts, const struct boot_change 
 		return error;
 	plan_file(facts->arena, plan, "an entry without the words", ALPINE_OWN, plain, 0);
 	plan_command(facts, change, plan, found,
-		     boot_list(facts->arena, ALPINE_MENU, ALPINE_MENU ".new", "boot/libutil.c32",
+		     text_list(facts->arena, ALPINE_MENU, ALPINE_MENU ".new", "boot/libutil.c32",
 			       "boot/libcom32.c32", "boot/mboot.c32", "boot/menu.c32",
 			       "boot/vesamenu.c32", NULL));
 	/* it keeps the menu of before, in which the words may stand for good: no trace is looked
 	 * for there */
 	struct step *step = plan_step(facts->arena, plan, STEP_COMMAND,
 				      "the menu of before, kept by " ALPINE_PROGRAM);
-	step->argv = boot_list(facts->arena, ALPINE_PROGRAM, NULL);
-	step->writes = boot_list(facts->arena, ALPINE_MENU ".old", NULL);
+	step->argv = text_list(facts->arena, ALPINE_PROGRAM, NULL);
+	step->writes = text_list(facts->arena, ALPINE_MENU ".old", NULL);
 	step->regenerate = step->argv;
 	return 0;
 }

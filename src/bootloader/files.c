@@ -36,27 +36,9 @@ void boot_evidence(const struct boot_facts *facts, struct bootloader_candidate *
 
 /* ---- whether something is there ---- */
 
-static const char *directory_of(struct arena *a, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? arena_strndup(a, path, (size_t)(slash - path)) : "";
-}
-
 int boot_look(const struct boot_facts *facts, const char *path)
 {
-	const char *name = text_last_part(path);
-	struct names names;
-	int error = root_list(facts->host->root, facts->arena, directory_of(facts->arena, path),
-			      &names);
-
-	if (error < 0)
-		return error == -ENOTDIR ? -ENOENT : error;
-	for (size_t i = 0; i < names.n; i++) {
-		if (str_eq(names.name[i], name))
-			return 0;
-	}
-	return -ENOENT;
+	return root_look(facts->host->root, facts->arena, path);
 }
 
 bool boot_has(const struct boot_facts *facts, const char *path)

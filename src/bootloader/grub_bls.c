@@ -188,9 +188,9 @@ static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls
 					bls->grub.env);
 	/* the block is written by GRUB and others, so undo sets just the variable */
 	struct step *step = &plan->steps[plan->n_steps - 1];
-	step->writes = boot_list(a, bls->grub.env, NULL);
+	step->writes = text_list(a, bls->grub.env, NULL);
 	step->regenerate =
-		boot_list(a, boot_absolute(a, bls->grub.editenv), boot_absolute(a, bls->grub.env),
+		text_list(a, boot_absolute(a, bls->grub.editenv), boot_absolute(a, bls->grub.env),
 			  "set", arena_concat(a, KERNELOPTS "=", bls->kernelopts), NULL);
 	if (boot_count_word(a, bls->kernelopts, change->words.name[0]) == 0)
 		step->trace = change->words.name[0];
@@ -248,8 +248,8 @@ static void keep_newer(const struct boot_facts *facts, struct plan *plan)
 		a, plan, STEP_COMMAND,
 		"grub2-mkconfig overwrites this file when it is older than " GRUB_DEFAULTS);
 
-	step->argv = boot_list(a, "touch", "--no-create", boot_absolute(a, CMDLINE), NULL);
-	step->writes = boot_list(a, CMDLINE, NULL);
+	step->argv = text_list(a, "touch", "--no-create", boot_absolute(a, CMDLINE), NULL);
+	step->writes = text_list(a, CMDLINE, NULL);
 	step->proof = prove_newer;
 }
 

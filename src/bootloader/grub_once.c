@@ -199,9 +199,9 @@ static const char *const *take_back(struct arena *a, const struct grub *grub, co
 	const char *program = boot_absolute(a, grub->editenv), *env = boot_absolute(a, grub->env);
 
 	if (before)
-		return boot_list(a, program, env, "set", arena_concat(a, NEXT_ENTRY "=", before),
+		return text_list(a, program, env, "set", arena_concat(a, NEXT_ENTRY "=", before),
 				 NULL);
-	return boot_list(a, program, env, "unset", NEXT_ENTRY, NULL);
+	return text_list(a, program, env, "unset", NEXT_ENTRY, NULL);
 }
 
 int grub_once_step(const struct boot_facts *facts, const struct grub *grub, const char *id,
@@ -218,9 +218,9 @@ int grub_once_step(const struct boot_facts *facts, const struct grub *grub, cons
 	struct step *step =
 		plan_step(a, plan, STEP_COMMAND,
 			  "GRUB starts the trial entry at the next boot, and only then");
-	step->argv = boot_list(a, boot_absolute(a, grub->editenv), boot_absolute(a, grub->env),
+	step->argv = text_list(a, boot_absolute(a, grub->editenv), boot_absolute(a, grub->env),
 			       "set", arena_concat(a, NEXT_ENTRY "=", id), NULL);
-	step->writes = boot_list(a, grub->env, NULL);
+	step->writes = text_list(a, grub->env, NULL);
 	step->regenerate = take_back(a, grub, before && str_eq(before, id) ? NULL : before);
 	step->trace = id;
 	step->proof = prove_next;

@@ -94,9 +94,9 @@ static void plan_menu(const struct boot_facts *facts, const struct grub *grub,
 			? "GRUB's menu gets the trial entry; its default stays as it is"
 			: "the entries of GRUB's menu get the words, and one stays without them");
 
-	step->argv = boot_list(a, boot_absolute(a, grub->mkconfig), "-o", boot_absolute(a, output),
+	step->argv = text_list(a, boot_absolute(a, grub->mkconfig), "-o", boot_absolute(a, output),
 			       NULL);
-	step->writes = boot_list(a, arena_concat(a, output, ".new"), NULL);
+	step->writes = text_list(a, arena_concat(a, output, ".new"), NULL);
 	step->regenerate = step->argv;
 	step->trace = wish->trial ? BOOTLOADER_TRIAL_ENTRY : BOOTLOADER_PLAIN_ENTRY;
 	step->output = output;

@@ -102,8 +102,6 @@ MUST_CHECK int boot_edit_in(const struct boot_facts *facts, struct plan *plan, c
 MUST_CHECK int boot_edit_out(const struct boot_facts *facts, struct plan *plan, const char *why,
 			     const char *path, const struct edit_place *place,
 			     const struct names *words, struct err *e);
-/* An argument vector or list of paths of the strings up to NULL. */
-const char *const *boot_list(struct arena *a, ...);
 /* The path as commands take it, with a slash before it. */
 const char *boot_absolute(struct arena *a, const char *path);
 

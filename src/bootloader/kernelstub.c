@@ -171,7 +171,7 @@ static const char *const *written_texts(const struct boot_facts *facts, const st
 	struct arena *a = facts->arena;
 	const char *entries = arena_printf(a, "%s/loader/entries/%s", stub->esp, stub->name);
 
-	return boot_list(a, CONFIGURATION, stub->current, arena_concat(a, entries, "-oldkern.conf"),
+	return text_list(a, CONFIGURATION, stub->current, arena_concat(a, entries, "-oldkern.conf"),
 			 arena_concat(a, stub->esp, "/loader/loader.conf"), NULL);
 }
 
@@ -180,7 +180,7 @@ static const char *const *written_copies(const struct boot_facts *facts, const s
 {
 	struct arena *a = facts->arena;
 
-	return boot_list(a, arena_concat(a, stub->folder, "/vmlinuz.efi"),
+	return text_list(a, arena_concat(a, stub->folder, "/vmlinuz.efi"),
 			 arena_concat(a, stub->folder, "/initrd.img"),
 			 arena_concat(a, stub->folder, "/vmlinuz-previous.efi"),
 			 arena_concat(a, stub->folder, "/initrd.img-previous"),
@@ -287,7 +287,7 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 	*wanted = (struct wanted){ .stub = stub, .words = &change->words };
 	struct step *step =
 		plan_step(a, plan, STEP_COMMAND, "kernelstub copies the images and writes entries");
-	step->argv = boot_list(a, "kernelstub", NULL);
+	step->argv = text_list(a, "kernelstub", NULL);
 	step->writes = written_texts(facts, stub);
 	step->regenerate = step->argv;
 	step->trace = change->words.n > 0 ? change->words.name[0] : NULL;
@@ -296,7 +296,7 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 	/* the same once more, because words are not looked for in its copies when they are made
 	 * anew */
 	step = plan_step(a, plan, STEP_COMMAND, "what it copies is the same again");
-	step->argv = boot_list(a, "kernelstub", NULL);
+	step->argv = text_list(a, "kernelstub", NULL);
 	step->writes = written_copies(facts, stub);
 	step->regenerate = step->argv;
 	return 0;

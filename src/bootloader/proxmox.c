@@ -160,9 +160,9 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 		return error;
 	struct step *step = plan_step(a, plan, STEP_COMMAND, WHY);
 	step->argv =
-		boot_list(a, "proxmox-boot-tool", "refresh", "--hook", "zz-proxmox-boot", NULL);
+		text_list(a, "proxmox-boot-tool", "refresh", "--hook", "zz-proxmox-boot", NULL);
 	/* set_grub_default() and disable_systemd_boot_hook(); all else is on the partitions */
-	step->writes = boot_list(a, "etc/default/grub.d/proxmox-kernel-pin.cfg",
+	step->writes = text_list(a, "etc/default/grub.d/proxmox-kernel-pin.cfg",
 				 "etc/initramfs/post-update.d/systemd-boot",
 				 "etc/kernel/postinst.d/zz-systemd-boot",
 				 "etc/kernel/postrm.d/zz-systemd-boot", NULL);

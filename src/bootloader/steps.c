@@ -74,23 +74,6 @@ int boot_edit_out(const struct boot_facts *facts, struct plan *plan, const char 
 	return 0;
 }
 
-const char *const *boot_list(struct arena *a, ...)
-{
-	va_list args, again;
-	size_t n = 0;
-
-	va_start(args, a);
-	va_copy(again, args);
-	while (va_arg(args, const char *))
-		n++;
-	const char **list = arena_array(a, n + 1, sizeof(*list));
-	for (size_t i = 0; i < n; i++)
-		list[i] = va_arg(again, const char *);
-	va_end(again);
-	va_end(args);
-	return list;
-}
-
 const char *boot_absolute(struct arena *a, const char *path)
 {
 	return arena_concat(a, "/", path);

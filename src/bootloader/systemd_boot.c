@@ -201,7 +201,7 @@ void systemd_boot_once(const struct boot_facts *facts, struct plan *plan, const 
 	struct arena *a = facts->arena;
 	struct step *step = plan_step(a, plan, STEP_COMMAND, "that entry for the next boot only");
 
-	step->argv = boot_list(a, "bootctl", "set-oneshot", file, NULL);
+	step->argv = text_list(a, "bootctl", "set-oneshot", file, NULL);
 	step->proof = one_shot_proof;
 	step->data = file;
 	plan_note(a, plan, NOTE_NEXT_BOOT,

@@ -43,11 +43,24 @@ static bool is_as_left(const struct change *change, const struct entry *entry,
 	return entry->after_known && entry_is(now, &entry->after);
 }
 
+/* Of a kernel that was removed, with its folder: what was taken away there has no place any more.
+ */
+static bool lost_its_folder(const struct change *change, const struct entry *entry)
+{
+	struct arena *a = &change->host->arena;
+	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
+
+	return entry->may_go && n > 0 &&
+	       root_look(change->host->root, a, arena_strndup(a, entry->path, n - 1)) == -ENOENT;
+}
+
 static enum way decide(const struct change *change, const struct entry *entry,
 		       const struct entry_state *now, bool own, bool keep_changed)
 {
 	if (entry_is(now, &entry->before))
 		return root_node_same(&now->node, &entry->before.node) ? WAY_NONE : WAY_RESTORE;
+	if (now->node.kind == ROOT_ABSENT && lost_its_folder(change, entry))
+		return WAY_KEEP;
 	if (entry->scratch || is_as_left(change, entry, now, own))
 		return WAY_RESTORE;
 	if (entry->may_go && now->node.kind == ROOT_ABSENT)

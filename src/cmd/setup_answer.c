@@ -159,7 +159,7 @@ static void add_text(struct arena *a, struct doc_node *node, size_t number,
 		doc_diff(section, NULL, NULL, s->diff.string);
 }
 
-static void add_steps(struct request *request, const struct plan *plan)
+static void add_steps(struct request *request, const struct setup_plan *plan)
 {
 	static const struct doc_column columns[] = {
 		{ "kind", NULL, 0 },   { "why", NULL, 0 },     { "path", NULL, 0 },
@@ -168,12 +168,13 @@ static void add_steps(struct request *request, const struct plan *plan)
 	};
 	struct arena *a = &request->host->arena;
 	struct doc_node *root = doc_root(request->doc);
-	struct doc_table *table = doc_table(root, "steps", "Steps", columns, ARRAY_SIZE(columns),
-					    NULL, "Nothing to do: all of it is there.");
+	struct doc_table *table =
+		doc_table(root, "steps", "Steps", columns, ARRAY_SIZE(columns), NULL,
+			  plan->by_hand ? NULL : "Nothing to do: all of it is there.");
 	struct doc_node *text = doc_section(root, NULL, "Steps");
 
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		struct shown_step s = look(request->host, &plan->steps[i]);
+	for (size_t i = 0; i < plan->now.n_steps; i++) {
+		struct shown_step s = look(request->host, &plan->now.steps[i]);
 
 		add_row(table, &s);
 		add_text(a, text, i + 1, &s);
@@ -288,7 +289,7 @@ void setup_show_plan(struct request *request, const struct setup_ask *ask)
 		return;
 	add_notes(request, &plan->now, NOTE_LOSS, "losses", "What the host loses");
 	add_words(request, plan);
-	add_steps(request, &plan->now);
+	add_steps(request, plan);
 	add_notes(request, &plan->now, NOTE_NEXT_BOOT, "boots", "What happens at the next boots");
 	add_later(request, &plan->later);
 	if (plan->by_hand)

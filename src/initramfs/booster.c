@@ -38,8 +38,8 @@ static void locate(struct root *r, struct arena *a, const struct initramfs_setup
 static const char *const *build(struct arena *a, const struct initramfs_kernel *kernel,
 				const char *output)
 {
-	return command_line(a, "booster", "build", "--force", "--kernel-version", kernel->release,
-			    output, NULL);
+	return text_list(a, "booster", "build", "--force", "--kernel-version", kernel->release,
+			 output, NULL);
 }
 
 const struct initramfs_generator initramfs_booster = {

@@ -8,34 +8,16 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #define SETTINGS_MAX 10000
 
 /* ---- paths ---- */
 
-int path_exists(struct root *r, struct arena *a, const char *path)
-{
-	const char *name = text_last_part(path);
-	struct names names;
-
-	/* listing, because a file may be too large to read, or a program */
-	const char *above = name > path ? arena_strndup(a, path, (size_t)(name - path) - 1) : "";
-	int error = root_list(r, a, above, &names);
-	if (error < 0)
-		return error == -ENOTDIR ? -ENOENT : error;
-	for (size_t i = 0; i < names.n; i++) {
-		if (str_eq(names.name[i], name))
-			return 0;
-	}
-	return -ENOENT;
-}
-
 const char *path_first(struct root *r, struct arena *a, const char *const *paths)
 {
 	for (; *paths; paths++) {
-		if (path_exists(r, a, *paths) == 0)
+		if (root_look(r, a, *paths) == 0)
 			return *paths;
 	}
 	return NULL;
@@ -234,23 +216,4 @@ bool config_has_word(const struct initramfs_config *config, const char *name, co
 		}
 	}
 	return false;
-}
-
-/* ---- commands ---- */
-
-const char *const *command_line(struct arena *a, ...)
-{
-	va_list args, again;
-	size_t n = 0;
-
-	va_start(args, a);
-	va_copy(again, args);
-	while (va_arg(args, const char *))
-		n++;
-	const char **argv = arena_array(a, n + 1, sizeof(*argv));
-	for (size_t i = 0; i < n; i++)
-		argv[i] = arena_strdup(a, va_arg(again, const char *));
-	va_end(again);
-	va_end(args);
-	return argv;
 }

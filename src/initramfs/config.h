@@ -4,8 +4,6 @@
 
 #include "initramfs/generator.h"
 
-/* 0 when there is such a file or directory, -ENOENT, or why that is not known. */
-MUST_CHECK int path_exists(struct root *r, struct arena *a, const char *path);
 /* The first path that exists; NULL. @paths ends with NULL. */
 const char *path_first(struct root *r, struct arena *a, const char *const *paths);
 /* The path as the commands of a running host take it. */
@@ -23,9 +21,6 @@ void config_read_directories(struct root *r, struct arena *a, struct initramfs_c
 			     const char *const *directories, const char *ending);
 /* Whether a word stands in the values of @name, from its last plain assignment on. */
 bool config_has_word(const struct initramfs_config *config, const char *name, const char *word);
-
-/* The strings up to NULL, copied, as an argument vector. */
-const char *const *command_line(struct arena *a, ...) __attribute__((sentinel));
 
 /*
  * Fills in the kernel's vmlinuz and image from templates, NULL at the end of each: "%r" is the

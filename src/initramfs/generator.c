@@ -86,7 +86,7 @@ static bool is_masked(struct root *r, struct arena *a, const char *hook)
 static void judge_hooks(struct root *r, struct arena *a, struct initramfs_candidate *c)
 {
 	for (const char *const *hook = c->generator->hooks; *hook; hook++) {
-		if (path_exists(r, a, *hook) != 0)
+		if (root_look(r, a, *hook) != 0)
 			continue;
 		if (is_masked(r, a, *hook))
 			c->masked = *hook;
@@ -194,7 +194,7 @@ static void choose(struct root *r, struct arena *a, struct initramfs_setup *setu
 	if (n > 1)
 		setup->chosen = choose_named(r, a, setup);
 	/* there the images come with the system, and what is made here is lost */
-	if (path_exists(r, a, "run/ostree-booted") == 0 || path_exists(r, a, "ostree/repo") == 0) {
+	if (root_look(r, a, "run/ostree-booted") == 0 || root_look(r, a, "ostree/repo") == 0) {
 		setup->chosen = NULL;
 		setup->refusal = "this system is managed by ostree, which makes its initramfs "
 				 "images itself";

@@ -23,7 +23,7 @@ static void read_config(struct root *r, struct arena *a, struct initramfs_config
 	if (root_list(r, a, OWN, &names) < 0)
 		names.n = 0;
 	for (size_t i = 0; i < names.n; i++) {
-		if (path_exists(r, a, arena_concat(a, ETC "/", names.name[i])) != 0)
+		if (root_look(r, a, arena_concat(a, ETC "/", names.name[i])) != 0)
 			config_read_file(r, a, config, arena_concat(a, OWN "/", names.name[i]),
 					 '=');
 	}
@@ -53,13 +53,13 @@ static void locate(struct root *r, struct arena *a, const struct initramfs_setup
 static const char *const *build(struct arena *a, const struct initramfs_kernel *kernel,
 				const char *output)
 {
-	return command_line(a, "mkinitramfs", "-o", output, kernel->release, NULL);
+	return text_list(a, "mkinitramfs", "-o", output, kernel->release, NULL);
 }
 
 /* With -u only an image that is there, which is what "again" means. */
 static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
 {
-	return command_line(a, "update-initramfs", "-u", "-k", kernel->release, NULL);
+	return text_list(a, "update-initramfs", "-u", "-k", kernel->release, NULL);
 }
 
 const struct initramfs_generator initramfs_initramfs_tools = {

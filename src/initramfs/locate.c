@@ -73,14 +73,14 @@ void kernel_locate(struct root *r, struct arena *a, struct initramfs_kernel *ker
 {
 	for (; *vmlinuz && !kernel->vmlinuz; vmlinuz++) {
 		const char *path = fill_in(r, a, kernel, *vmlinuz);
-		if (path && path_exists(r, a, path) == 0)
+		if (path && root_look(r, a, path) == 0)
 			kernel->vmlinuz = path;
 	}
 	if (has_default)
 		kernel->image = fill_in(r, a, kernel, *images);
 	for (; *images; images++) {
 		const char *path = fill_in(r, a, kernel, *images);
-		if (!path || path_exists(r, a, path) != 0)
+		if (!path || root_look(r, a, path) != 0)
 			continue;
 		if (!kernel->image_exists)
 			kernel->image = path;

@@ -65,7 +65,7 @@ static void read_preset(struct root *r, struct arena *a, struct initramfs_kernel
 	if (!image)
 		image = preset_value(&preset, "default_uki", NULL);
 	kernel->image = rooted(image);
-	kernel->image_exists = image && path_exists(r, a, kernel->image) == 0;
+	kernel->image_exists = image && root_look(r, a, kernel->image) == 0;
 }
 
 static void locate(struct root *r, struct arena *a, const struct initramfs_setup *setup,
@@ -114,7 +114,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
 {
-	return kernel->preset ? command_line(a, "mkinitcpio", "-p", kernel->preset, NULL) : NULL;
+	return kernel->preset ? text_list(a, "mkinitcpio", "-p", kernel->preset, NULL) : NULL;
 }
 
 const struct initramfs_generator initramfs_mkinitcpio = {

@@ -29,7 +29,7 @@ static void locate(struct root *r, struct arena *a, const struct initramfs_setup
 static const char *const *build(struct arena *a, const struct initramfs_kernel *kernel,
 				const char *output)
 {
-	return command_line(a, "mkinitfs", "-o", output, kernel->release, NULL);
+	return text_list(a, "mkinitfs", "-o", output, kernel->release, NULL);
 }
 
 const struct initramfs_generator initramfs_mkinitfs = {

@@ -60,23 +60,12 @@ int device_check(const struct setup_work *work, const struct setup_wish *wish, s
 
 /* ---- which driver ---- */
 
-static const struct kernel *kernel_of(const struct setup_work *work, const char *release)
-{
-	const struct kernel_facts *kernels = &work->facts->kernel;
-
-	for (size_t i = 0; i < kernels->n_kernels; i++) {
-		if (str_eq(kernels->kernels[i].release, release))
-			return &kernels->kernels[i];
-	}
-	return NULL;
-}
-
 /* The variant that is made for it, where the kernel of the trial has that too; else vfio-pci. */
 static int choose_driver(const struct setup_work *work, const struct handover_function *f,
 			 const char **ret, struct err *e)
 {
 	static const char vfio_pci[] = "vfio-pci";
-	const struct kernel *kernel = kernel_of(work, work->kernel->release);
+	const struct kernel *kernel = work_kernel(work, work->kernel->release);
 	const char *path = NULL;
 
 	*ret = f->driver_wanted && reserve_is_driver(f->driver_wanted) ? f->driver_wanted

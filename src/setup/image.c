@@ -90,15 +90,6 @@ static int prove(struct host *host, const struct step *step, const char *path, s
 
 /* ---- modules ---- */
 
-static const struct kernel *kernel_of(const struct setup_work *work, const char *release)
-{
-	for (size_t i = 0; i < work->facts->kernel.n_kernels; i++) {
-		if (str_eq(work->facts->kernel.kernels[i].release, release))
-			return &work->facts->kernel.kernels[i];
-	}
-	return NULL;
-}
-
 /* "kernel/drivers/vfio/vfio.ko.xz": "vfio" */
 static const char *module_name(struct arena *a, const char *path, size_t n)
 {
@@ -143,7 +134,7 @@ static void add_driver(struct arena *a, const struct kernel *kernel, const char 
 static struct image_proof *proof_of(const struct setup_work *work, const char *release)
 {
 	struct image_proof *proof = arena_alloc(work->arena, sizeof(*proof));
-	const struct kernel *kernel = kernel_of(work, release);
+	const struct kernel *kernel = work_kernel(work, release);
 	const char *path;
 
 	*proof = (struct image_proof){

@@ -135,6 +135,8 @@ bool unit_possible(struct host *host);
 
 /* Whether there is such a file. */
 bool work_has(struct host *host, const char *path);
+/* NULL: there is no such kernel. */
+const struct kernel *work_kernel(const struct setup_work *work, const char *release);
 /* Reads what every part needs. */
 MUST_CHECK int work_read(struct host *host, struct setup_work *ret, struct err *e);
 /*

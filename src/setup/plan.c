@@ -247,6 +247,18 @@ static int plan_steps(struct setup_work *work, const struct setup_wish *wish,
 	return error < 0 ? error : make_plan(work, wish, ret, e);
 }
 
+/* Ours mean something to the early helper alone, which nobody puts in place by hand. */
+static void leave_own_out(struct names *words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < words->n; i++) {
+		if (!str_starts(words->name[i], "passthru."))
+			words->name[n++] = words->name[i];
+	}
+	words->n = n;
+}
+
 /* A system that lets no program do it is asked first: it may have no generator that we know. */
 static int plan_by_hand(struct setup_work *work, const struct setup_wish *wish,
 			struct setup_plan *ret, struct err *e)
@@ -263,6 +275,7 @@ static int plan_by_hand(struct setup_work *work, const struct setup_wish *wish,
 	ret->by_hand = bootloader_by_hand(work->boot, &change);
 	if (!ret->by_hand)
 		return 0;
+	leave_own_out(&record.words);
 	ret->words = record.words;
 	note_wish(work, wish, &ret->now);
 	return loss_judge(work, wish, &ret->now, e);

@@ -198,7 +198,10 @@ static int check_node(const struct setup_work *work, const struct setup_pages *p
 	for (size_t i = 0; i < memory->n_nodes; i++)
 		known = known || (int)memory->nodes[i].number == pages->node;
 	if (!known)
-		return err_refuse(e, "this host has no memory node %d", pages->node);
+		return err_refuse(e,
+				  "this host has no memory node %d: those that it has stand in "
+				  "sys/devices/system/node",
+				  pages->node);
 	/* hugetlb_node_alloc_supported() and the parser of "0:8,1:8" came with Linux 5.16 */
 	if (work->kernel && !kernel_at_least(work->kernel->release, 5, 16))
 		return err_refuse(e,
@@ -370,6 +373,26 @@ static int add_isolated(const struct setup_work *work, const struct setup_wish *
 
 /* ---- modules ---- */
 
+/* Given before, and for the same value: @ret_again. */
+static int check_again(const struct setup_wish *wish, size_t at, bool *ret_again, struct err *e)
+{
+	const char *word = wish->kvm.name[at];
+	size_t n = strcspn(word, "=");
+
+	*ret_again = false;
+	for (size_t i = 0; i < at; i++) {
+		const char *before = wish->kvm.name[i];
+
+		if (strncmp(before, word, n + 1) != 0)
+			continue;
+		if (!str_eq(before, word))
+			return err_usage(e, "%s and %s are both asked for: give one of them",
+					 before, word);
+		*ret_again = true;
+	}
+	return 0;
+}
+
 static int add_kvm(const struct setup_work *work, const struct setup_wish *wish,
 		   struct names *words, struct err *e)
 {
@@ -382,12 +405,16 @@ static int add_kvm(const struct setup_work *work, const struct setup_wish *wish,
 					 word);
 		if (words->n + 4 > WORDS_MAX)
 			return err_usage(e, "so many options of kvm are not there");
+		bool again;
+		int error = check_again(wish, i, &again, e);
+		if (error < 0)
+			return error;
 		const char *name = arena_strndup(work->arena, word, (size_t)(equals - word));
 		const char *text = stands_at_all(work, name);
 		if (text && !str_eq(text, word))
 			return refuse_contradiction(
 				text, arena_concat(work->arena, "which contradicts ", word), e);
-		if (!text)
+		if (!text && !again)
 			add(words, word);
 	}
 	return 0;
@@ -404,6 +431,7 @@ static int add_blacklist(const struct setup_work *work, const struct setup_wish 
 			 struct names *words, struct err *e)
 {
 	const struct names *drivers = &wish->blacklisted;
+	struct names once = { .name = arena_array(work->arena, drivers->n, sizeof(*once.name)) };
 
 	for (size_t i = 0; i < drivers->n; i++) {
 		if (!is_module_name(drivers->name[i]))
@@ -413,10 +441,12 @@ static int add_blacklist(const struct setup_work *work, const struct setup_wish 
 					 "%s is what gives the devices to guests: without it "
 					 "nothing does",
 					 drivers->name[i]);
+		if (!is_in(&once, drivers->name[i]))
+			add(&once, drivers->name[i]);
 	}
-	if (drivers->n > 0)
+	if (once.n > 0)
 		add(words, arena_concat(work->arena, "modprobe.blacklist=",
-					text_join(work->arena, drivers->name, drivers->n, ",")));
+					text_join(work->arena, once.name, once.n, ",")));
 	return 0;
 }
 

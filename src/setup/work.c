@@ -12,21 +12,20 @@
 
 /* ---- reading ---- */
 
-/* By the names of its directory: those are in a record of a host as well. */
 bool work_has(struct host *host, const char *path)
 {
-	const char *name = text_last_part(path);
-	size_t n = (size_t)(name - path);
-	struct names names;
+	return root_look(host->root, &host->arena, path) == 0;
+}
 
-	if (root_list(host->root, &host->arena, arena_strndup(&host->arena, path, n ? n - 1 : 0),
-		      &names) < 0)
-		return false;
-	for (size_t i = 0; i < names.n; i++) {
-		if (str_eq(names.name[i], name))
-			return true;
+const struct kernel *work_kernel(const struct setup_work *work, const char *release)
+{
+	const struct kernel_facts *kernels = &work->facts->kernel;
+
+	for (size_t i = 0; i < kernels->n_kernels; i++) {
+		if (str_eq(kernels->kernels[i].release, release))
+			return &kernels->kernels[i];
 	}
-	return false;
+	return NULL;
 }
 
 int work_read(struct host *host, struct setup_work *ret, struct err *e)

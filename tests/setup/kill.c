@@ -8,10 +8,7 @@
 
 #include "tests/change/held.h"
 
-#define TRIAL_WORDS "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot"
-
 static const char *const releases[] = { OLD, NEW };
-static char *disk;
 
 static unsigned stride(unsigned wanted)
 {
@@ -29,16 +26,14 @@ static int do_confirm(struct machine *m)
 {
 	struct setup_arrivals arrivals;
 
-	machine_open(m);
-	return setup_confirm(&m->host, &arrivals, &m->number, &m->e);
+	return machine_confirm(m, &arrivals);
 }
 
 static int do_undo(struct machine *m)
 {
 	struct setup_undone undone;
 
-	machine_open(m);
-	return setup_undo(&m->host, 0, false, &undone, &m->e);
+	return machine_undo(m, &undone);
 }
 
 static void whole(struct machine *m, int (*what)(struct machine *))
@@ -91,14 +86,6 @@ static void boots(struct machine *m)
 		assert_true(has_helper(m, "boot/initrd.img-" OLD ".passthru"));
 }
 
-static void same_disk(struct machine *m, const char *wanted)
-{
-	char *now = machine_text(m);
-
-	assert_string_equal(now, wanted);
-	free(now);
-}
-
 static void killed(struct machine *m, int (*what)(struct machine *), unsigned at)
 {
 	struct trial trial = { .fate = FATE_KILL_ALL, .at = at };
@@ -116,14 +103,14 @@ static void test_setup(void **state)
 	unsigned n = count(m, do_setup);
 
 	whole(m, do_undo);
-	same_disk(m, disk);
+	machine_is_as_before(m);
 	for (unsigned i = 1; i <= n; i += stride(61)) {
 		machine_boot(m, "", false);
 		killed(m, do_setup, i);
 		whole(m, do_setup);
 		boots(m);
 		whole(m, do_undo);
-		same_disk(m, disk);
+		machine_is_as_before(m);
 	}
 }
 
@@ -135,7 +122,7 @@ static void test_confirm(void **state)
 	machine_boot(m, TRIAL_WORDS, true);
 	unsigned n = count(m, do_confirm);
 	whole(m, do_undo);
-	same_disk(m, disk);
+	machine_is_as_before(m);
 	for (unsigned i = 1; i <= n; i += stride(151)) {
 		machine_boot(m, "", false);
 		whole(m, do_setup);
@@ -144,7 +131,7 @@ static void test_confirm(void **state)
 		if (i % 2)
 			whole(m, do_confirm);
 		whole(m, do_undo);
-		same_disk(m, disk);
+		machine_is_as_before(m);
 	}
 }
 
@@ -161,7 +148,7 @@ static void test_undo(void **state)
 		machine_boot(m, "passthru.boot=1", true);
 		if (i == 1) {
 			n = count(m, do_undo);
-			same_disk(m, disk);
+			machine_is_as_before(m);
 			i++;
 			continue;
 		}
@@ -169,7 +156,7 @@ static void test_undo(void **state)
 		/* what was killed behind its last change has nothing left to do */
 		if (do_undo(m) < 0)
 			machine_says(m, -1, "no change to undo");
-		same_disk(m, disk);
+		machine_is_as_before(m);
 		i += stride(31);
 	} while (i <= n);
 }
@@ -179,22 +166,15 @@ static int start(void **state)
 	machine_start(state);
 	alarm(getenv("PASSTHRU_TEST_LONG") ? 7200 : 850);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
-	disk = machine_text(*state);
 	return 0;
-}
-
-static int stop(void **state)
-{
-	free(disk);
-	return machine_stop(state);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_setup, start, stop),
-		cmocka_unit_test_setup_teardown(test_confirm, start, stop),
-		cmocka_unit_test_setup_teardown(test_undo, start, stop),
+		cmocka_unit_test_setup_teardown(test_setup, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_confirm, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo, start, machine_stop),
 	};
 
 	if (access("/dev/shm", W_OK) == 0)

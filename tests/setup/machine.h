@@ -23,6 +23,7 @@
 #define ONE_SHOT "sys/firmware/efi/efivars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 #define LOADER_INFO "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 #define COMMAND_LINE "root=UUID=1 ro quiet"
+#define TRIAL_WORDS "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot"
 #define TRIAL_ENTRY "boot/loader/entries/_-passthru-trial.conf"
 
 struct machine {
@@ -30,7 +31,7 @@ struct machine {
 	struct host host;
 	struct err e;
 	char *path; /* as it was */
-	char *before;
+	char *disk; /* machine_text() of what it is to be again */
 	struct pci_function *functions[4];
 	struct setup_wish wish;
 	struct setup_plan plan;
@@ -235,6 +236,42 @@ static inline void machine_system(struct machine *m)
 	assert_int_equal(chmod(temporary_path(&m->t, setup_helper), 0755), 0);
 }
 
+/* ---- its disk ---- */
+
+/* Of the disk: what a boot changes is left out. */
+static inline char *machine_text(struct machine *m)
+{
+	char *text = tree_text(m->t.path), *to = text;
+
+	for (char *line = text, *next; *line; line = next) {
+		size_t n = strcspn(line, "\n");
+
+		next = line + n + (line[n] == '\n');
+		if (strncmp(line, "sys/", 4) == 0 || strncmp(line, "proc/", 5) == 0 ||
+		    strncmp(line, "run/", 4) == 0)
+			continue;
+		memmove(to, line, (size_t)(next - line));
+		to += next - line;
+	}
+	*to = '\0';
+	return text;
+}
+
+/* From here on the disk is to be what it is now. */
+static inline void machine_disk_is_now(struct machine *m)
+{
+	free(m->disk);
+	m->disk = machine_text(m);
+}
+
+static inline void machine_is_as_before(struct machine *m)
+{
+	char *now = machine_text(m);
+
+	assert_string_equal(now, m->disk);
+	free(now);
+}
+
 /* ---- a process that looks at it ---- */
 
 static inline void machine_open(struct machine *m)
@@ -279,7 +316,7 @@ static inline int machine_start(void **state)
 	machine_programs(m);
 	machine_system(m);
 	machine_hardware(m);
-	m->before = tree_text(m->t.path);
+	machine_disk_is_now(m);
 	return 0;
 }
 
@@ -293,7 +330,7 @@ static inline int machine_stop(void **state)
 	temporary_remove(&m->t);
 	temporary_remove(&m->programs);
 	free(m->path);
-	free(m->before);
+	free(m->disk);
 	free(m);
 	return 0;
 }
@@ -361,25 +398,6 @@ static inline void machine_holds(struct machine *m, const char *name, const char
 		fail_msg("%s: %s", name, data.data);
 }
 
-/* Of the disk: what a boot changes is left out. */
-static inline char *machine_text(struct machine *m)
-{
-	char *text = tree_text(m->t.path), *to = text;
-
-	for (char *line = text, *next; *line; line = next) {
-		size_t n = strcspn(line, "\n");
-
-		next = line + n + (line[n] == '\n');
-		if (strncmp(line, "sys/", 4) == 0 || strncmp(line, "proc/", 5) == 0 ||
-		    strncmp(line, "run/", 4) == 0)
-			continue;
-		memmove(to, line, (size_t)(next - line));
-		to += next - line;
-	}
-	*to = '\0';
-	return text;
-}
-
 static inline void machine_says(const struct machine *m, int error, const char *words)
 {
 	if (error >= 0 || !strstr(m->e.text, words))
@@ -390,4 +408,26 @@ static inline void machine_ok(const struct machine *m, int error)
 {
 	if (error < 0)
 		fail_msg("%s", m->e.text);
+}
+
+/* ---- each in a process of its own ---- */
+
+static inline void machine_plan_is_empty(struct machine *m)
+{
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	for (size_t i = 0; i < m->plan.now.n_steps; i++)
+		fail_msg("%s", m->plan.now.steps[i].why);
+}
+
+static inline int machine_confirm(struct machine *m, struct setup_arrivals *ret_arrivals)
+{
+	machine_open(m);
+	return setup_confirm(&m->host, ret_arrivals, &m->number, &m->e);
+}
+
+static inline int machine_undo(struct machine *m, struct setup_undone *ret)
+{
+	machine_open(m);
+	return setup_undo(&m->host, 0, false, ret, &m->e);
 }

@@ -6,51 +6,6 @@
 
 #include <errno.h>
 
-#define TRIAL_WORDS "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot"
-
-static char *disk;
-
-static int start(void **state)
-{
-	machine_start(state);
-	disk = machine_text(*state);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	free(disk);
-	return machine_stop(state);
-}
-
-static void is_as_before(struct machine *m)
-{
-	char *now = machine_text(m);
-
-	assert_string_equal(now, disk);
-	free(now);
-}
-
-static void plan_is_empty(struct machine *m)
-{
-	machine_wish(m, GPU, AUDIO, NULL);
-	machine_ok(m, machine_plan(m));
-	for (size_t i = 0; i < m->plan.now.n_steps; i++)
-		fail_msg("%s", m->plan.now.steps[i].why);
-}
-
-static int confirm(struct machine *m, struct setup_arrivals *arrivals)
-{
-	machine_open(m);
-	return setup_confirm(&m->host, arrivals, &m->number, &m->e);
-}
-
-static int undo(struct machine *m, unsigned number, struct setup_undone *undone)
-{
-	machine_open(m);
-	return setup_undo(&m->host, number, false, undone, &m->e);
-}
-
 static struct setup_state state_of(struct machine *m)
 {
 	struct setup_state state;
@@ -84,13 +39,13 @@ static void test_cycle(void **state)
 	assert_int_equal(now.n_records, 2);
 	assert_string_equal(now.kernel, OLD);
 	assert_false(now.booted);
-	plan_is_empty(m);
-	machine_says(m, confirm(m, &arrivals), "this boot is not the trial");
+	machine_plan_is_empty(m);
+	machine_says(m, machine_confirm(m, &arrivals), "this boot is not the trial");
 
 	machine_boot(m, TRIAL_WORDS, true);
 	assert_true(state_of(m).booted_trial);
-	plan_is_empty(m);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_confirm(m, &arrivals));
 	assert_int_equal(m->number, 2);
 	assert_int_equal(arrivals.n, 2);
 	assert_true(arrivals.all);
@@ -105,16 +60,16 @@ static void test_cycle(void **state)
 	assert_int_equal(now.phase, SETUP_PERMANENT);
 	assert_int_equal(now.trial, 1);
 	assert_int_equal(now.permanent, 2);
-	plan_is_empty(m);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_confirm(m, &arrivals));
 	assert_int_equal(m->number, 0);
 
-	machine_ok(m, undo(m, 0, &undone));
+	machine_ok(m, machine_undo(m, &undone));
 	assert_int_equal(undone.n, 2);
 	assert_int_equal(undone.numbers[0], 2);
 	assert_int_equal(undone.numbers[1], 1);
-	is_as_before(m);
-	machine_says(m, undo(m, 0, &undone), "no change to undo");
+	machine_is_as_before(m);
+	machine_says(m, machine_undo(m, &undone), "no change to undo");
 	assert_int_equal(state_of(m).phase, SETUP_NONE);
 }
 
@@ -138,13 +93,13 @@ static void test_no_trial(void **state)
 	assert_int_equal(now.phase, SETUP_PERMANENT);
 	assert_int_equal(now.permanent, 1);
 	assert_int_equal(now.trial, 0);
-	plan_is_empty(m);
+	machine_plan_is_empty(m);
 	machine_boot(m, "passthru.boot=1", true);
-	plan_is_empty(m);
-	machine_ok(m, confirm(m, &arrivals));
-	machine_ok(m, undo(m, 0, &undone));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_confirm(m, &arrivals));
+	machine_ok(m, machine_undo(m, &undone));
 	assert_int_equal(undone.n, 1);
-	is_as_before(m);
+	machine_is_as_before(m);
 }
 
 /* The boot after a trial that did not come up is the old one; the next setup arms it again. */
@@ -156,7 +111,7 @@ static void test_failed_trial(void **state)
 
 	machine_ok(m, machine_setup(m));
 	machine_boot(m, "", false);
-	machine_says(m, confirm(m, &arrivals), "the boot after it");
+	machine_says(m, machine_confirm(m, &arrivals), "the boot after it");
 	machine_wish(m, GPU, AUDIO, NULL);
 	machine_ok(m, machine_plan(m));
 	assert_int_equal(m->plan.now.n_steps, 1);
@@ -164,14 +119,14 @@ static void test_failed_trial(void **state)
 	machine_ok(m, machine_setup(m));
 	assert_int_equal(m->number, 2);
 	assert_true(machine_exists(m, ONE_SHOT));
-	plan_is_empty(m);
+	machine_plan_is_empty(m);
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	assert_int_equal(m->number, 3);
 	machine_boot(m, "passthru.boot=1", true);
-	machine_ok(m, undo(m, 0, &undone));
+	machine_ok(m, machine_undo(m, &undone));
 	assert_int_equal(undone.n, 3);
-	is_as_before(m);
+	machine_is_as_before(m);
 }
 
 /* A trial boot in which the driver was faster, or a word is missing, is not kept. */
@@ -185,7 +140,7 @@ static void test_not_arrived(void **state)
 	temporary_file(&m->t, "run/passthru/early",
 		       "passthru-early 1\n" GPU " " GPU
 		       " failed vfio-pci nouveau does not let go\n");
-	machine_says(m, confirm(m, &arrivals), "did not come up as planned: " GPU);
+	machine_says(m, machine_confirm(m, &arrivals), "did not come up as planned: " GPU);
 	assert_non_null(strstr(m->e.text, "does not let go"));
 	assert_non_null(strstr(m->e.text, "run/passthru/early"));
 	assert_int_equal(arrivals.n, 2);
@@ -202,10 +157,11 @@ static void test_missing_word(void **state)
 	m->wish.iommu_pt = true;
 	machine_ok(m, machine_setup(m));
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_says(m, confirm(m, &arrivals), "iommu=pt is not on the kernel's command line");
+	machine_says(m, machine_confirm(m, &arrivals),
+		     "iommu=pt is not on the kernel's command line");
 	assert_int_equal(arrivals.missing.n, 1);
 	machine_boot(m, TRIAL_WORDS " iommu=pt", true);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_ok(m, machine_confirm(m, &arrivals));
 }
 
 static void test_confirm_auto(void **state)
@@ -221,7 +177,7 @@ static void test_confirm_auto(void **state)
 	machine_holds(m, "etc/systemd/system/multi-user.target.d/passthru.conf",
 		      "Wants=passthru-confirm.service", true);
 	assert_true(state_of(m).confirm_auto);
-	plan_is_empty(m);
+	machine_plan_is_empty(m);
 	/* asked for differently, it is a change that goes on with the first */
 	m->wish.confirm_auto = false;
 	machine_wish(m, GPU, AUDIO, NULL);
@@ -230,8 +186,8 @@ static void test_confirm_auto(void **state)
 	machine_ok(m, setup_apply(&m->host, &m->wish, &m->plan, &m->number, &recovered, &m->e));
 	assert_false(state_of(m).confirm_auto);
 	machine_boot(m, "", false);
-	machine_ok(m, undo(m, 0, &undone));
-	is_as_before(m);
+	machine_ok(m, machine_undo(m, &undone));
+	machine_is_as_before(m);
 }
 
 /* ---- kernels that come and go ---- */
@@ -253,14 +209,14 @@ static void test_later_kernel(void **state)
 
 	machine_ok(m, machine_setup(m));
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	machine_boot(m, "passthru.boot=1", true);
 	machine_kernel(m, "6.1.0-11");
 	temporary_file(&m->t, "boot/loader/entries/debian-6.1.0-11.conf",
 		       "title Debian\nversion 6.1.0-11\nlinux /vmlinuz-6.1.0-11\n"
 		       "initrd /initrd.img-6.1.0-11\noptions " COMMAND_LINE " passthru.boot=1\n");
-	plan_is_empty(m);
-	machine_ok(m, undo(m, 0, &undone));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
 	assert_int_equal(undone.n, 2);
 	assert_true(undone.also.n >= 2);
 	machine_holds(m, "boot/loader/entries/debian-6.1.0-11.conf", "passthru", false);
@@ -270,7 +226,7 @@ static void test_later_kernel(void **state)
 	machine_ok(m, initramfs_open(m->host.root, "boot/initrd.img-6.1.0-11", &image, &m->e));
 	assert_null(initramfs_find(image, setup_helper));
 	/* and nothing of that can be undone itself */
-	machine_says(m, undo(m, 0, &undone), "no change to undo");
+	machine_says(m, machine_undo(m, &undone), "no change to undo");
 }
 
 /* The package makes an image anew in between: undo makes that again, without the helper. */
@@ -283,11 +239,11 @@ static void test_image_made_since(void **state)
 	machine_ok(m, machine_setup(m));
 	build(m, NEW);
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	build(m, OLD);
 	machine_boot(m, "passthru.boot=1", true);
-	plan_is_empty(m);
-	machine_ok(m, undo(m, 0, &undone));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
 	machine_open(m);
 	for (int i = 0; i < 2; i++) {
 		CLEANUP_INITRAMFS struct initramfs_image *image = NULL;
@@ -308,27 +264,63 @@ static void test_undo_elsewhere(void **state)
 
 	machine_ok(m, machine_setup(m));
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_ok(m, confirm(m, &arrivals));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	machine_mode(m, "fail");
 	machine_open(m);
 	m->host.root->live = false;
 	machine_ok(m, setup_undo(&m->host, 0, false, &undone, &m->e));
 	assert_int_equal(undone.n, 2);
-	is_as_before(m);
+	machine_is_as_before(m);
+}
+
+/* There nothing says which of two boot loaders it is that starts the host. */
+static void test_undo_elsewhere_two_loaders(void **state)
+{
+	struct machine *m = *state;
+	struct setup_arrivals arrivals;
+	struct setup_undone undone;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, TRIAL_WORDS, true);
+	machine_ok(m, machine_confirm(m, &arrivals));
+	machine_kernel(m, "6.1.0-11");
+	temporary_file(&m->t, "boot/loader/entries/debian-6.1.0-11.conf",
+		       "title Debian\nversion 6.1.0-11\nlinux /vmlinuz-6.1.0-11\n"
+		       "initrd /initrd.img-6.1.0-11\noptions " COMMAND_LINE " passthru.boot=1\n");
+	temporary_file(&m->t, "usr/sbin/grub-mkconfig", ". ${sysconfdir}/default/grub.d/x\n");
+	temporary_file(&m->t, "boot/grub/grub.cfg",
+		       "# It is automatically generated by grub-mkconfig\n"
+		       "menuentry 'Debian' $menuentry_id_option 'gnulinux-simple-1' {\n\tlinux "
+		       "/vmlinuz-" OLD " root=UUID=1\n"
+		       "\tinitrd /initrd.img-" OLD "\n}\n");
+	assert_int_equal(unlink(temporary_path(&m->t, LOADER_INFO)), 0);
+	machine_open(m);
+	m->host.root->live = false;
+	struct setup_work work;
+	machine_ok(m, work_read(&m->host, &work, &m->e));
+	assert_null(work.boot->chosen);
+	machine_ok(m, setup_undo(&m->host, 0, false, &undone, &m->e));
+	assert_int_equal(undone.n, 2);
+	machine_holds(m, "boot/loader/entries/debian-6.1.0-11.conf", "passthru", false);
+	machine_holds(m, "boot/loader/entries/debian-6.1.0-11.conf", COMMAND_LINE, true);
+	machine_holds(m, "boot/loader/entries/debian-" NEW ".conf", "passthru", false);
+	assert_false(machine_exists(m, SETUP_FILE));
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_cycle, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_trial, start, stop),
-		cmocka_unit_test_setup_teardown(test_failed_trial, start, stop),
-		cmocka_unit_test_setup_teardown(test_not_arrived, start, stop),
-		cmocka_unit_test_setup_teardown(test_missing_word, start, stop),
-		cmocka_unit_test_setup_teardown(test_confirm_auto, start, stop),
-		cmocka_unit_test_setup_teardown(test_later_kernel, start, stop),
-		cmocka_unit_test_setup_teardown(test_image_made_since, start, stop),
-		cmocka_unit_test_setup_teardown(test_undo_elsewhere, start, stop),
+		cmocka_unit_test_setup_teardown(test_cycle, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_no_trial, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_failed_trial, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_not_arrived, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_missing_word, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_confirm_auto, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_later_kernel, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_image_made_since, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_elsewhere, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_elsewhere_two_loaders, machine_start,
+						machine_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

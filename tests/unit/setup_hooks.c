@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#define TRIAL_WORDS "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot"
 #define BEGIN                                                                                      \
 	"mode=$(cat \"$programs/mode\" 2>/dev/null || true)\n"                                     \
 	"work=$(mktemp -d)\n"                                                                      \
@@ -52,8 +51,6 @@
 	"esac\n"                                                                                   \
 	"[ \"$mode\" = early ] || echo \"EARLYHOOKS=\\\"$HOOKS\\\"\" >\"$work/config\"\n" END
 
-static char *disk;
-
 static void remove_file(struct machine *m, const char *name)
 {
 	assert_int_equal(unlink(temporary_path(&m->t, name)), 0);
@@ -65,20 +62,6 @@ static int start(void **state)
 	remove_file(*state, "etc/kernel/postinst.d/initramfs-tools");
 	remove_file(*state, "usr/sbin/update-initramfs");
 	return 0;
-}
-
-static int stop(void **state)
-{
-	return machine_stop(state);
-}
-
-static void is_as_before(struct machine *m)
-{
-	char *now = machine_text(m);
-
-	assert_string_equal(now, disk);
-	free(now);
-	free(disk);
 }
 
 static void fails(struct machine *m, const char *mode, const char *says)
@@ -107,15 +90,12 @@ static void cycle(struct machine *m)
 
 	machine_ok(m, machine_setup(m));
 	machine_boot(m, TRIAL_WORDS, true);
-	machine_open(m);
-	machine_ok(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	machine_boot(m, "passthru.boot=1", true);
-	machine_wish(m, GPU, AUDIO, NULL);
-	machine_ok(m, machine_plan(m));
-	assert_int_equal(m->plan.now.n_steps, 0);
-	machine_ok(m, setup_undo(&m->host, 0, false, &undone, &m->e));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
 	assert_int_equal(undone.n, 2);
-	is_as_before(m);
+	machine_is_as_before(m);
 }
 
 static void test_dracut(void **state)
@@ -126,7 +106,7 @@ static void test_dracut(void **state)
 	temporary_file(&m->t, "etc/kernel/postinst.d/dracut", "");
 	temporary_directories(&m->t, "usr/lib/dracut/modules.d/x");
 	machine_program(m, "dracut", DRACUT);
-	disk = machine_text(m);
+	machine_disk_is_now(m);
 	fails(m, "hook", "it has no usr/lib/dracut/hooks/pre-udev/02-passthru.sh");
 	fails(m, "service", "it has no dracut-pre-udev.service");
 	cycle(m);
@@ -155,7 +135,7 @@ static void arch(struct machine *m, const char *program)
 			 releases[i], releases[i], releases[i]);
 		temporary_file(&m->t, name, text);
 	}
-	disk = machine_text(m);
+	machine_disk_is_now(m);
 }
 
 static void test_mkinitcpio_dropin(void **state)
@@ -188,7 +168,6 @@ static void test_booster(void **state)
 	struct machine *m = *state;
 
 	arch(m, "");
-	free(disk);
 	remove_file(m, "usr/bin/mkinitcpio");
 	remove_file(m, "usr/share/libalpm/hooks/90-mkinitcpio-install.hook");
 	for (int i = 0; i < 2; i++) {
@@ -202,7 +181,7 @@ static void test_booster(void **state)
 	}
 	temporary_file(&m->t, "usr/bin/booster", "");
 	temporary_file(&m->t, "usr/lib/kernel/install.d/50-booster.install", "");
-	disk = machine_text(m);
+	machine_disk_is_now(m);
 	machine_wish(m, GPU, AUDIO, NULL);
 	machine_ok(m, machine_plan(m));
 	assert_true(plans(m, "etc/systemd/system/passthru-early.service"));
@@ -211,8 +190,6 @@ static void test_booster(void **state)
 	for (size_t i = 0; i < m->plan.now.n_notes; i++)
 		told = told || strstr(m->plan.now.notes[i].text, "booster run no script of others");
 	assert_true(told);
-	free(disk);
-	disk = NULL;
 }
 
 /* No initramfs at all: systemd, or nobody. */
@@ -232,7 +209,7 @@ static void test_no_image(void **state)
 			 releases[i], releases[i]);
 		temporary_file(&m->t, name, text);
 	}
-	disk = machine_text(m);
+	machine_disk_is_now(m);
 	cycle(m);
 	remove_file(m, "usr/lib/systemd/systemd");
 	machine_boot(m, "", false);
@@ -243,11 +220,11 @@ static void test_no_image(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_dracut, start, stop),
-		cmocka_unit_test_setup_teardown(test_mkinitcpio_dropin, start, stop),
-		cmocka_unit_test_setup_teardown(test_mkinitcpio_edited, start, stop),
-		cmocka_unit_test_setup_teardown(test_booster, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_image, start, stop),
+		cmocka_unit_test_setup_teardown(test_dracut, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_mkinitcpio_dropin, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_mkinitcpio_edited, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_booster, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_no_image, start, machine_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

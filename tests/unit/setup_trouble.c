@@ -7,41 +7,11 @@
 #include <errno.h>
 #include <sys/mount.h>
 
-static char *disk;
-
-static int start(void **state)
-{
-	machine_start(state);
-	disk = machine_text(*state);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	free(disk);
-	return machine_stop(state);
-}
-
-static void is_as_before(struct machine *m)
-{
-	char *now = machine_text(m);
-
-	assert_string_equal(now, disk);
-	free(now);
-}
-
-/* The disk was changed by the test itself. */
-static void disk_is_now(struct machine *m)
-{
-	free(disk);
-	disk = machine_text(m);
-}
-
 static void fails(struct machine *m, enum err_kind kind, const char *says)
 {
 	machine_says(m, machine_setup(m), says);
 	assert_int_equal(m->e.kind, kind);
-	is_as_before(m);
+	machine_is_as_before(m);
 	assert_false(machine_exists(m, "var/lib/passthru/changes/1"));
 }
 
@@ -76,16 +46,13 @@ static void test_confirm_fails(void **state)
 	struct setup_arrivals arrivals;
 
 	machine_ok(m, machine_setup(m));
-	machine_boot(m, "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 rd.emergency=reboot",
-		     true);
-	disk_is_now(m);
+	machine_boot(m, TRIAL_WORDS, true);
+	machine_disk_is_now(m);
 	machine_mode(m, "dependency");
-	machine_open(m);
-	machine_says(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e), "the module vfio");
-	is_as_before(m);
+	machine_says(m, machine_confirm(m, &arrivals), "the module vfio");
+	machine_is_as_before(m);
 	machine_mode(m, NULL);
-	machine_open(m);
-	machine_ok(m, setup_confirm(&m->host, &arrivals, &m->number, &m->e));
+	machine_ok(m, machine_confirm(m, &arrivals));
 	assert_int_equal(m->number, 2);
 }
 
@@ -104,7 +71,7 @@ static void mount_boot(struct machine *m, const char *options)
 		 m->programs.path);
 	if (system(command) != 0)
 		skip();
-	disk_is_now(m);
+	machine_disk_is_now(m);
 }
 
 static void unmount_boot(struct machine *m)
@@ -246,7 +213,7 @@ static void test_stray_file(void **state)
 	struct machine *m = *state;
 
 	temporary_file(&m->t, "etc/passthru/devices", "passthru-devices 1\n");
-	disk_is_now(m);
+	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "no setup has made it");
 }
 
@@ -255,7 +222,7 @@ static void test_no_helper(void **state)
 	struct machine *m = *state;
 
 	assert_int_equal(chmod(temporary_path(&m->t, setup_helper), 0644), 0);
-	disk_is_now(m);
+	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "the early helper is not installed");
 }
 
@@ -264,7 +231,7 @@ static void test_unknown_generator(void **state)
 	struct machine *m = *state;
 
 	assert_int_equal(unlink(temporary_path(&m->t, "etc/kernel/postinst.d/initramfs-tools")), 0);
-	disk_is_now(m);
+	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "no generator of initramfs images is in charge");
 }
 
@@ -273,7 +240,7 @@ static void test_old_generator(void **state)
 	struct machine *m = *state;
 
 	temporary_file(&m->t, "usr/sbin/update-initramfs", "sha1sum --check\n");
-	disk_is_now(m);
+	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "older than 0.138");
 }
 
@@ -282,7 +249,7 @@ static void test_no_module(void **state)
 	struct machine *m = *state;
 
 	temporary_file(&m->t, "usr/lib/modules/" OLD "/modules.dep", "kernel/ext4.ko:\n");
-	disk_is_now(m);
+	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "the kernel " OLD " has no module vfio-pci");
 }
 
@@ -297,7 +264,7 @@ static void test_not_running(void **state)
 	assert_true(m->plan.now.n_steps > 0);
 	machine_says(m, setup_apply(&m->host, &m->wish, &m->plan, &m->number, &recovered, &m->e),
 		     "this is not the running system");
-	is_as_before(m);
+	machine_is_as_before(m);
 }
 
 static void test_damaged_record(void **state)
@@ -328,21 +295,22 @@ static void test_damaged_record(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_generator, start, stop),
-		cmocka_unit_test_setup_teardown(test_confirm_fails, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_room, start, stop),
-		cmocka_unit_test_setup_teardown(test_read_only, start, stop),
-		cmocka_unit_test_setup_teardown(test_disk, start, stop),
-		cmocka_unit_test_setup_teardown(test_network, start, stop),
-		cmocka_unit_test_setup_teardown(test_functions, start, stop),
-		cmocka_unit_test_setup_teardown(test_other_setup, start, stop),
-		cmocka_unit_test_setup_teardown(test_stray_file, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_helper, start, stop),
-		cmocka_unit_test_setup_teardown(test_unknown_generator, start, stop),
-		cmocka_unit_test_setup_teardown(test_old_generator, start, stop),
-		cmocka_unit_test_setup_teardown(test_no_module, start, stop),
-		cmocka_unit_test_setup_teardown(test_not_running, start, stop),
-		cmocka_unit_test_setup_teardown(test_damaged_record, start, stop),
+		cmocka_unit_test_setup_teardown(test_generator, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_confirm_fails, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_no_room, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_read_only, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_disk, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_network, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_functions, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_other_setup, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_stray_file, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_no_helper, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_unknown_generator, machine_start,
+						machine_stop),
+		cmocka_unit_test_setup_teardown(test_old_generator, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_no_module, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_not_running, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_damaged_record, machine_start, machine_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

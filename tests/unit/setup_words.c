@@ -174,7 +174,8 @@ static void test_processors(void **state)
 
 static void test_modules(void **state)
 {
-	static const char *kvm[] = { "kvm.ignore_msrs=1" }, *drivers[] = { "nouveau", "radeon" };
+	static const char *kvm[] = { "kvm.ignore_msrs=1", "" },
+			  *drivers[] = { "nouveau", "radeon" };
 	struct machine *m = *state;
 
 	m->wish.kvm = (struct names){ kvm, 1 };
@@ -188,6 +189,17 @@ static void test_modules(void **state)
 	words_are(m, "passthru.boot=1 modprobe.blacklist=nouveau,radeon");
 	command_line(m, "kvm.ignore_msrs=0");
 	refused(m, "which contradicts kvm.ignore_msrs=1");
+	kvm[0] = kvm[1] = "kvm.nested=1";
+	m->wish.kvm.n = 2;
+	words_are(m, "passthru.boot=1 kvm.nested=1 modprobe.blacklist=nouveau,radeon");
+	kvm[1] = "kvm.nested=0";
+	machine_says(m, plan(m), "kvm.nested=1 and kvm.nested=0 are both asked for");
+	assert_int_equal(m->e.kind, ERR_USAGE);
+	m->wish.kvm.n = 1;
+	drivers[1] = "nouveau";
+	kvm[0] = "kvm.x=1";
+	words_are(m, "passthru.boot=1 kvm.x=1 modprobe.blacklist=nouveau");
+	drivers[1] = "radeon";
 	kvm[0] = "quiet";
 	machine_says(m, plan(m), "'quiet' is no option of kvm");
 	m->wish.kvm.n = 0;
