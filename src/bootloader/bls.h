@@ -124,9 +124,12 @@ void bls_place(const struct boot_facts *facts, const struct bls_entry *entry, co
  */
 const struct bls_entry *bls_own_whole(const struct boot_facts *facts, const struct bls_list *list,
 				      const char *wanted);
-/* The step that makes @to a copy of @from; nothing where both are the same file. */
+/*
+ * The step that makes @to a copy of @from; nothing where both are the same file. @own: @to is a
+ * file of ours alone.
+ */
 void bls_copy(const struct boot_facts *facts, struct plan *plan, const char *why, const char *from,
-	      const char *to);
+	      const char *to, bool own);
 /* The words in a command line, and without them. NULL, and an error, when that cannot be. */
 const char *bls_with_words(const struct boot_facts *facts, const char *options,
 			   const struct names *words, struct err *e) MUST_CHECK;

@@ -114,7 +114,7 @@ static int copy_proof(struct host *host, const struct step *step, const char *pa
 }
 
 void bls_copy(const struct boot_facts *facts, struct plan *plan, const char *why, const char *from,
-	      const char *to)
+	      const char *to, bool own)
 {
 	struct arena *a = facts->arena;
 
@@ -126,7 +126,9 @@ void bls_copy(const struct boot_facts *facts, struct plan *plan, const char *why
 	/* what owner and mode mean on FAT is said by its mount, so none are copied */
 	step->argv = text_list(a, "cp", "--no-preserve=mode,ownership", "--",
 			       boot_absolute(a, from), boot_absolute(a, step->output), NULL);
-	step->regenerate = step->argv;
+	if (!own)
+		step->regenerate = step->argv;
+	step->own = own;
 	step->proof = copy_proof;
 	step->data = from;
 	/* beside a kernel, with which it is removed */

@@ -220,7 +220,7 @@ int bls_trial(const struct boot_facts *facts, const struct bls_list *list,
 		own.initrd = image.value;
 		if (image.source)
 			bls_copy(facts, plan, "the trial's image where the boot loader can read it",
-				 image.source, image.path);
+				 image.source, image.path, true);
 	}
 	own.options = bls_with_words(facts, own.from->options, &words, e);
 	if (!own.options)
@@ -274,7 +274,7 @@ int bls_plain(const struct boot_facts *facts, const struct bls_list *list,
 		if (image.source)
 			bls_copy(facts, plan,
 				 "the image as it was, where the boot loader can read it",
-				 image.source, image.path);
+				 image.source, image.path, true);
 	}
 	/* none of them is there but after another hand has taken this entry away */
 	own.options = own.from->options ? own.from->options : "";
@@ -324,7 +324,7 @@ int bls_copy_rebuilt(const struct boot_facts *facts, const struct bls_list *list
 					      "the new image of the kernel %s where the boot "
 					      "loader reads it",
 					      kernel->release),
-				 kernel->image, path);
+				 kernel->image, path, false);
 		}
 	}
 	return 0;

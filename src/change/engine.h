@@ -36,10 +36,10 @@ struct entry {
 	bool mounted;   /* on another file system than the root */
 	bool generated; /* a command makes it */
 	bool in_place;  /* and may write into what is there */
-	bool scratch;   /* what a command makes on its way to another file: nobody else's */
-	bool may_go;    /* removed by others, it stays removed */
-	bool text;      /* what was left is kept */
-	bool kept;      /* undo leaves it as somebody else has made it */
+	bool scratch; /* what a command makes on its way to another file, and files of ours alone */
+	bool may_go;  /* removed by others, it stays removed */
+	bool text;    /* what was left is kept */
+	bool kept;    /* undo leaves it as somebody else has made it */
 	struct entry_state before, after;
 	bool after_known;
 	enum entry_saved saved;

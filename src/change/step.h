@@ -46,6 +46,11 @@ struct step {
 	 * it gone, instead of refusing or making it anew.
 	 */
 	bool may_go;
+	/*
+	 * @becomes is a file of ours alone: undo takes it away whatever it holds by then, so that
+	 * one that was damaged is in nobody's way.
+	 */
+	bool own;
 
 	/*
 	 * STEP_COMMAND: an argument vector, the program looked up in PATH. @writes are all files

@@ -124,6 +124,7 @@ static int touch_made(struct work *work, size_t i, struct err *e)
 	struct entry *entry = touch(change, work->targets[i]);
 	entry->generated = true;
 	entry->may_go = step->may_go;
+	entry->scratch = step->own;
 	entry->regenerate = step->regenerate;
 	entry->trace = step->trace;
 	entry->output = output;

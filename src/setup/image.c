@@ -267,6 +267,7 @@ void image_trial_step(const struct setup_work *work, struct plan *plan)
 			     work->kernel->release),
 		plan);
 	step->may_go = true;
+	step->own = true;
 	step->proof = prove;
 	step->data = proof_of(work, work->kernel->release);
 }

@@ -253,6 +253,19 @@ static void test_no_module(void **state)
 	fails(m, ERR_REFUSED, "the kernel " OLD " has no module vfio-pci");
 }
 
+/* What made the trial fail is in nobody's way when it is taken back. */
+static void test_trial_image_damaged(void **state)
+{
+	struct machine *m = *state;
+	struct setup_undone undone;
+
+	machine_ok(m, machine_setup(m));
+	temporary_file(&m->t, "boot/initrd.img-" OLD ".passthru", "torn");
+	machine_boot(m, "", false);
+	machine_ok(m, machine_undo(m, &undone));
+	machine_is_as_before(m);
+}
+
 static void test_not_running(void **state)
 {
 	struct machine *m = *state;
@@ -309,6 +322,8 @@ int main(void)
 						machine_stop),
 		cmocka_unit_test_setup_teardown(test_old_generator, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_no_module, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_trial_image_damaged, machine_start,
+						machine_stop),
 		cmocka_unit_test_setup_teardown(test_not_running, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_damaged_record, machine_start, machine_stop),
 	};
