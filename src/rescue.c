@@ -43,11 +43,6 @@ struct invocation {
 	unsigned number; /* 0: the last */
 };
 
-static bool is_in_place(const struct change_info *change)
-{
-	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
-}
-
 /* ---- list ---- */
 
 static void print_change(struct arena *a, const struct change_info *change)
@@ -65,7 +60,7 @@ static void print_change(struct arena *a, const struct change_info *change)
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm);
 	printf("%u  %-14s  %s  %s\n", change->number, states[change->state], when,
 	       doc_plain(a, change->problem ? change->problem : change->title));
-	for (size_t i = 0; is_in_place(change) && i < change->paths.n; i++)
+	for (size_t i = 0; change_in_place(change) && i < change->paths.n; i++)
 		printf("      %s\n", doc_plain(a, change->paths.name[i]));
 }
 
@@ -104,40 +99,7 @@ static void print_differences(struct host *host, unsigned number)
 	}
 }
 
-static const struct change_info *find(const struct change_list *changes, unsigned number)
-{
-	for (size_t i = 0; i < changes->n; i++) {
-		if (changes->changes[i].number == number)
-			return &changes->changes[i];
-	}
-	return NULL;
-}
-
-/* Whether @change goes on with @number, by way of others; each goes on with an earlier one. */
-static bool belongs(const struct change_list *changes, const struct change_info *change,
-		    unsigned number)
-{
-	while (change && change->number > number)
-		change = change->continues ? find(changes, change->continues) : NULL;
-	return change && change->number == number;
-}
-
-/* The first of the changes that the last one in place goes on with; 0: there is none. */
-static unsigned first_of_last(const struct change_list *changes)
-{
-	const struct change_info *change = NULL, *before;
-
-	for (size_t i = 0; i < changes->n; i++) {
-		if (is_in_place(&changes->changes[i]))
-			change = &changes->changes[i];
-	}
-	while (change && change->continues && (before = find(changes, change->continues)) &&
-	       is_in_place(before))
-		change = before;
-	return change ? change->number : 0;
-}
-
-static int undo_all(struct change_session *session, unsigned first,
+static int undo_all(struct change_session *session, unsigned asked,
 		    const struct change_undo_how *how, struct err *e)
 {
 	struct host *host = session->host;
@@ -148,13 +110,12 @@ static int undo_all(struct change_session *session, unsigned first,
 
 	if (error < 0)
 		return error;
-	if (first == 0)
-		first = first_of_last(&changes);
+	const struct change_info *first =
+		asked ? change_find(&changes, asked) : change_first_of_last(&changes);
 	for (size_t i = changes.n; first && i-- > 0;) {
 		const struct change_info *change = &changes.changes[i];
 
-		if (change->number != first &&
-		    (!is_in_place(change) || !belongs(&changes, change, first)))
+		if (!change_goes_with(&changes, change, first))
 			continue;
 		error = change_undo(session, change->number, how, &number, e);
 		if (error < 0) {
@@ -168,9 +129,11 @@ static int undo_all(struct change_session *session, unsigned first,
 		       doc_plain(&host->arena, change->title));
 		some = true;
 	}
+	if (asked && !first)
+		return err_refuse(e, "there is no change %u", asked);
 	if (!first && session->recovered.n == 0)
 		return err_refuse(e, "there is no change to undo");
-	return first && !some ? err_refuse(e, "there is no change %u", first) : EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int undo(struct host *host, const struct invocation *in, struct err *e)

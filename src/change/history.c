@@ -51,6 +51,52 @@ int change_history(struct host *host, struct change_list *ret, struct err *e)
 	return 0;
 }
 
+bool change_in_place(const struct change_info *change)
+{
+	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
+}
+
+const struct change_info *change_find(const struct change_list *list, unsigned number)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->changes[i].number == number)
+			return &list->changes[i];
+	}
+	return NULL;
+}
+
+/* A change goes on with an earlier one only: the journal of another is no journal. */
+static const struct change_info *before(const struct change_list *list,
+					const struct change_info *change)
+{
+	return change->continues ? change_find(list, change->continues) : NULL;
+}
+
+const struct change_info *change_first_of_last(const struct change_list *list)
+{
+	const struct change_info *first = NULL, *earlier;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (change_in_place(&list->changes[i]))
+			first = &list->changes[i];
+	}
+	while (first && (earlier = before(list, first)) && change_in_place(earlier))
+		first = earlier;
+	return first;
+}
+
+bool change_goes_with(const struct change_list *list, const struct change_info *change,
+		      const struct change_info *first)
+{
+	if (change == first)
+		return true;
+	if (!change_in_place(change))
+		return false;
+	while (change && change != first)
+		change = before(list, change);
+	return change != NULL;
+}
+
 static const char *say_what(const struct entry *entry, const struct entry_state *now)
 {
 	if (now->node.kind == ROOT_ABSENT)

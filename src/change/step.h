@@ -219,6 +219,16 @@ MUST_CHECK int change_confirm(struct change_session *session, unsigned number, s
 
 /* All changes. Reads only, without the lock. */
 MUST_CHECK int change_history(struct host *host, struct change_list *ret, struct err *e);
+/* Applied, confirmed or not, and neither half done nor undone. */
+bool change_in_place(const struct change_info *change);
+/* NULL: there is none of that number. */
+const struct change_info *change_find(const struct change_list *list, unsigned number);
+/* Where those begin that the last one in place goes on with; NULL: nothing is in place. */
+const struct change_info *change_first_of_last(const struct change_list *list);
+/* Whether an undo of @first takes @change back too: it is @first, or in place and goes on with it.
+ */
+bool change_goes_with(const struct change_list *list, const struct change_info *change,
+		      const struct change_info *first);
 /* What others have changed since the change @number. Reads only. */
 MUST_CHECK int change_differs(struct host *host, unsigned number, struct change_differences *ret,
 			      struct err *e);

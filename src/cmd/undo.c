@@ -34,50 +34,6 @@ static bool is_interrupted(const struct change_list *list)
 	return false;
 }
 
-static bool is_in_place(const struct change_info *change)
-{
-	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
-}
-
-static const struct change_info *find(const struct change_list *list, unsigned number)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->changes[i].number == number)
-			return &list->changes[i];
-	}
-	return NULL;
-}
-
-/* Whether @change goes on with @first, by way of others. */
-static bool belongs(const struct change_list *list, const struct change_info *change,
-		    const struct change_info *first)
-{
-	/* a change goes on with an earlier one only, whatever a journal says */
-	while (change && change != first) {
-		unsigned before = change->continues < change->number ? change->continues : 0;
-		change = before ? find(list, before) : NULL;
-	}
-	return change;
-}
-
-/* The last one in place, and where the chain that it ends began. */
-static const struct change_info *find_last(const struct change_list *list)
-{
-	const struct change_info *change = NULL;
-
-	for (size_t i = list->n; i-- > 0 && !change;) {
-		if (is_in_place(&list->changes[i]))
-			change = &list->changes[i];
-	}
-	while (change && change->continues && change->continues < change->number) {
-		const struct change_info *before = find(list, change->continues);
-		if (!before || !is_in_place(before))
-			break;
-		change = before;
-	}
-	return change;
-}
-
 static int choose(struct host *host, unsigned number, struct undo_ask *ret, struct err *e)
 {
 	const struct change_info *first;
@@ -86,7 +42,7 @@ static int choose(struct host *host, unsigned number, struct undo_ask *ret, stru
 
 	if (error < 0)
 		return error;
-	first = number ? find(list, number) : find_last(list);
+	first = number ? change_find(list, number) : change_first_of_last(list);
 	ret->interrupted = is_interrupted(list);
 	/* what is in place is known when that was put right; and an undo that was killed at its end
 	 * has left what setup_undo() finds */
@@ -99,9 +55,8 @@ static int choose(struct host *host, unsigned number, struct undo_ask *ret, stru
 		return err_refuse(e, "change %u was undone before", number);
 	ret->changes = arena_array(&host->arena, list->n, sizeof(*ret->changes));
 	for (size_t i = list->n; i-- > 0;) {
-		const struct change_info *change = &list->changes[i];
-		if (change->state != CHANGE_UNDONE && belongs(list, change, first))
-			ret->changes[ret->n++] = change;
+		if (change_goes_with(list, &list->changes[i], first))
+			ret->changes[ret->n++] = &list->changes[i];
 	}
 	return 0;
 }

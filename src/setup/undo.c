@@ -21,44 +21,6 @@ struct chain {
 	bool has_record; /* one of them has made what is set up */
 };
 
-static bool is_in_force(const struct change_info *change)
-{
-	return change->state == CHANGE_APPLIED || change->state == CHANGE_CONFIRMED;
-}
-
-static const struct change_info *find(const struct change_list *list, unsigned number)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->changes[i].number == number)
-			return &list->changes[i];
-	}
-	return NULL;
-}
-
-/* Where the change that was in force at last began. */
-static unsigned find_first(const struct change_list *list)
-{
-	const struct change_info *last = NULL, *before;
-
-	for (size_t i = 0; i < list->n; i++) {
-		if (is_in_force(&list->changes[i]))
-			last = &list->changes[i];
-	}
-	while (last && last->continues && (before = find(list, last->continues)) &&
-	       is_in_force(before) && before->number < last->number)
-		last = before;
-	return last ? last->number : 0;
-}
-
-static bool holds(const struct chain *chain, unsigned number)
-{
-	for (size_t i = 0; i < chain->n; i++) {
-		if (chain->numbers[i] == number)
-			return true;
-	}
-	return false;
-}
-
 static void add(struct chain *chain, const struct change_info *change)
 {
 	memmove(chain->numbers + 1, chain->numbers, chain->n * sizeof(*chain->numbers));
@@ -68,18 +30,15 @@ static void add(struct chain *chain, const struct change_info *change)
 		chain->has_record = chain->has_record || str_eq(change->paths.name[i], SETUP_FILE);
 }
 
-/* @first, and all that goes on with it. */
-static void collect(struct arena *a, const struct change_list *list, unsigned first,
-		    struct chain *ret)
+/* @first, and all that goes on with it; nothing when there is no such change. */
+static void collect(struct arena *a, const struct change_list *list,
+		    const struct change_info *first, struct chain *ret)
 {
 	*ret = (struct chain){ .numbers = arena_array(a, list->n, sizeof(*ret->numbers)),
 			       .changes = arena_array(a, list->n, sizeof(*ret->changes)) };
-	for (size_t i = 0; i < list->n; i++) {
-		const struct change_info *change = &list->changes[i];
-
-		if (change->number == first ||
-		    (is_in_force(change) && change->continues && holds(ret, change->continues)))
-			add(ret, change);
+	for (size_t i = 0; first && i < list->n; i++) {
+		if (change_goes_with(list, &list->changes[i], first))
+			add(ret, &list->changes[i]);
 	}
 }
 
@@ -213,11 +172,11 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 
 	if (error < 0)
 		return error;
-	if (number == 0)
-		number = find_first(&list);
-	if (number == 0)
+	const struct change_info *first =
+		number ? change_find(&list, number) : change_first_of_last(&list);
+	if (!first && number == 0)
 		return undo_rest(session, ret, e);
-	collect(&host->arena, &list, number, &chain);
+	collect(&host->arena, &list, first, &chain);
 	ret->numbers = arena_array(&host->arena, chain.n + 1, sizeof(*ret->numbers));
 	/* one that is not there, or was undone before, is refused by the engine */
 	if (chain.n == 0)
