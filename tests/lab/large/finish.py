@@ -28,7 +28,7 @@ def main():
         host.cut()
     subprocess.run(["qemu-img", "commit", "-q", path("first/disk")], check=True)
     if firmware == "uefi":
-        os.replace(path("first/disk.vars"), path("vars"))
+        os.replace(path("first/vars"), path("vars"))
     subprocess.run(["rm", "-r", path("first")], check=True)
 
 

@@ -82,8 +82,9 @@ def end_with_parent():
 
 class Machine:
     def __init__(self, disk, firmware, folder, safe=False):
-        """@disk: a qcow2 overlay; UEFI's variables lie beside it as DISK.vars. @safe: writes reach it as on a real disk."""
+        """@disk: a qcow2 overlay; UEFI's variables lie beside it. @safe: writes reach it as on a real disk."""
         self.disk = disk
+        self.variables = variables_of(disk)
         self.firmware = firmware
         self.folder = folder
         self.cache = "writeback" if safe else "unsafe"
@@ -91,7 +92,7 @@ class Machine:
         self.console = os.path.join(folder, "console")
         self.process = self.agent = self.monitor = None
         self.second = None  # another disk, behind the first
-        self.jobs = 0
+        self.jobs = self.layers = 0
         os.makedirs(self.share, exist_ok=True)
         shutil.copy(os.path.join(HERE, "guest.sh"), self.share)
 
@@ -100,7 +101,7 @@ class Machine:
                  "-machine", "q35,accel=tcg,kernel-irqchip=split,smm=off", "-cpu", "max,erms=off,fsrm=off", "-smp", "2", "-m", "1024"]
         if self.firmware == "uefi":
             words += ["-drive", "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
-                      "-drive", "if=pflash,unit=1,format=raw,cache=%s,file=%s.vars" % (self.cache, self.disk)]
+                      "-drive", "if=pflash,unit=1,format=raw,cache=%s,file=%s" % (self.cache, self.variables)]
         for word in (
                 "intel-iommu,caching-mode=on,device-iotlb=on,intremap=on",
                 "pcie-root-port,id=rp1,chassis=1,slot=1,addr=3",
@@ -165,6 +166,16 @@ class Machine:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
+    def freeze(self):
+        """The disk stays as it is now, and its path is the answer; what is written from now on goes into an overlay."""
+        was = self.disk
+        self.layers += 1
+        self.disk = "%s/disk-%d" % (self.folder, self.layers)
+        self.ask("blockdev-snapshot-sync", device="root", **{"snapshot-file": self.disk, "format": "qcow2"})
+        if self.firmware == "uefi":
+            shutil.copy(self.variables, was + ".vars")
+        return was
+
     def reset(self):
         self.ask("system_reset")
 
@@ -213,7 +224,8 @@ class Machine:
             line = self.agent.next(max(0, until - time.monotonic()))
             if line is None:
                 raise Trouble("it did not come up:\n" + self.last_words())
-            found = re.match(r".*\bup ([0-9a-f-]{36})$", line)
+            # firmware and boot loader may have left the cursor in this line
+            found = re.search(r"up ([0-9a-f-]{36})$", line)
             if found:
                 return found[1]
 
@@ -261,12 +273,16 @@ class Machine:
             return "\n".join(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", f.read()).replace("\r", "").splitlines()[-lines:])
 
 
+def variables_of(disk):
+    return os.path.join(os.path.dirname(disk), "vars")
+
+
 def overlay(base, path, base_format="qcow2"):
     """A fresh disk that begins as @base; UEFI's variables with it."""
     if os.path.exists(path):
         os.unlink(path)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.abspath(base), "-F", base_format, path], check=True)
-    for variables in (base + ".vars", os.path.join(os.path.dirname(base), "vars")):
+    for variables in (base + ".vars", variables_of(base)):
         if os.path.exists(variables):
-            shutil.copy(variables, path + ".vars")
+            shutil.copy(variables, variables_of(path))
             break

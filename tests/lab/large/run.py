@@ -4,7 +4,7 @@
 A case is cases/NAME.py with run(lab); DISKS names the disks that it is for (all, when it does not say), SHORT those on which `make test` runs it.
 Without names: with --long (make lab) every case on each of its disks, else those of SHORT. PASSTHRU names the program under test
 (build/passthru); what `meson install` of its build would install is put into the disk. One machine runs at a time. --keep leaves disks and consoles in FOLDER;
---again goes on from the machines that were prepared there, with a newer program.
+--again goes on from the machines that were prepared there, with a newer program; what the same program had set up is taken as it is.
 """
 import argparse
 import glob

@@ -48,8 +48,7 @@ def console_says(host, words, limit_s=240):
 
 def panics(lab):
     """The image is torn: the kernel finds no init and no root, and panics."""
-    host = lab.fresh("panics")
-    lab.passthru(host, "setup --yes " + lab.pair, 0, "panic: setup")
+    host = lab.fresh("panics", base="trial")
     spoiled(host, "truncate -s 1000000 \"$image\"")
     host.post("systemctl reboot")
     lab.tap.ok(console_says(host, "Kernel panic"), "panic: the trial panics", host.last_words())
@@ -71,10 +70,9 @@ def root_is_taken(lab):
 
 def hangs(lab):
     """The trial stands still in its initramfs; somebody presses the button."""
-    host = lab.fresh("hangs")
+    host = lab.fresh("hangs", base="trial")
     with open(os.path.join(host.share, "idle.cpio"), "wb") as f:
         f.write(idle_init(host.folder))
-    lab.passthru(host, "setup --yes " + lab.pair, 0, "hang: setup")
     spoiled(host, "size=$(stat -c %s \"$image\"); truncate -s $(((size + 511) / 512 * 512)) \"$image\"; cat /run/lab/idle.cpio >>\"$image\"")
     host.post("systemctl reboot")
     lab.tap.ok(console_says(host, "lab: nothing happens any more"), "hang: the trial hangs", host.last_words())

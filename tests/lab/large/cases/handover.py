@@ -4,8 +4,7 @@ SHORT = ("sdboot-initramfs-tools",)
 
 def run(lab):
     tap, pair = lab.tap, lab.pair
-    host = lab.fresh("handover")
-    lab.passthru(host, "setup --yes " + pair, 0, "setup")
+    host = lab.fresh("handover", base="trial")
     manifest = host.must("manifest")
     lab.nothing_to_do(host, "after setup")
     lab.passthru(host, "setup --yes " + pair, 0, "setup once more")

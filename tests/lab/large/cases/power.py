@@ -1,61 +1,70 @@
-"""The power fails in the middle of setup and of undo: the disk boots every time, and undo brings it back to what it was."""
+"""The power fails in the middle of setup and of undo: the disk boots every time, and undo brings it back to what it was.
+
+The disk is frozen at random moments of one run (QEMU goes on writing into a new overlay), and at the last of them QEMU is killed; what was frozen is then
+started like any disk whose machine lost its power.
+"""
 import os
 import random
 import time
 
+from lab import STATES
 from machine import Trouble
 
 SHORT = ()
-ROUNDS = 20
+MOMENTS = 20
 
 
-def one(lab, base, command, at_s, n):
-    """Cuts the power @at_s into @command; true when all was well."""
+def frozen(lab, base, command, dice, took_s):
+    """The disks as they were at moments of @command, which takes about @took_s: [(seconds, disk)]"""
+    moments = sorted(dice.uniform(0, took_s) for _ in range(int(os.environ.get("PASSTHRU_LAB_MOMENTS", MOMENTS))))
     host = lab.fresh("cut", safe=True, base=base)
-    try:
-        job = host.post("passthru " + command)
-        began = time.monotonic()
-        while time.monotonic() - began < at_s and not host.agent.lines:
+    host.post("passthru " + command)
+    began = time.monotonic()
+    disks = []
+    for at_s in moments:
+        while time.monotonic() - began < at_s:
             time.sleep(0.02)
-        said = host.text(job)
-        host.cut()
+        really_s = time.monotonic() - began
+        if at_s == moments[-1]:
+            host.cut()
+        disks.append((really_s, host.disk if at_s == moments[-1] else host.freeze()))
+    return disks
+
+
+def one(lab, command, at_s, disk, n):
+    """Starts from what was frozen, and takes it back."""
+    sentence = "round %d: power cut %.1f s into %s" % (n, at_s, command)
+    try:
+        host = lab.new("after", disk)
         host.start()
         host.up()
         state = host.run("passthru history; passthru")
-        words = " ".join(lab.words(host))
         undone = host.run("passthru undo --yes", 600)
         after = host.must("manifest")
-        good = after == lab.before
-        if not good:
-            lab.tap.same(after, lab.before, "round %d: power cut %.1f s into %s" % (n, at_s, command))
-            lab.tap.note("\n".join([said, state.text, words, undone.text]))
+        if after == lab.before:
+            lab.tap.ok(True, "%s: undo: %d" % (sentence, undone.status))
         else:
-            lab.tap.ok(True, "round %d: power cut %.1f s into %s; undo then: %d" % (n, at_s, command, undone.status))
-        host.power_off()
+            lab.tap.same(after, lab.before, sentence)
+            lab.tap.note("\n".join([state.text, " ".join(lab.words(host)), undone.text]))
+        host.cut()
     except Trouble as trouble:
-        lab.tap.ok(False, "round %d: power cut %.1f s into %s" % (n, at_s, command), trouble)
-    finally:
-        lab.end()
+        lab.tap.ok(False, sentence, trouble)
+
+
+def all_moments(lab, base, command, dice, took_s):
+    for n, (at_s, disk) in enumerate(frozen(lab, base, command, dice, took_s)):
+        one(lab, command, at_s, disk, n)
+    lab.end()
 
 
 def run(lab):
     seed = int(os.environ.get("PASSTHRU_LAB_SEED", random.randrange(1 << 30)))
-    rounds = int(os.environ.get("PASSTHRU_LAB_ROUNDS", ROUNDS))
     print("# PASSTHRU_LAB_SEED=%d" % seed, flush=True)
     dice = random.Random(seed)
-    setup = "setup --yes --no-trial " + lab.pair
-    host = lab.fresh("done")
-    began = time.monotonic()
-    lab.passthru(host, setup, 0, "setup without a trial")
-    setup_s = time.monotonic() - began
-    host.must("sync")
-    host.save(os.path.join(lab.folder, "done.state"))
-    for n in range(rounds):
-        one(lab, "prepared", setup, dice.uniform(0, setup_s), n)
-    host = lab.fresh("undone", base="done")
+    host = lab.fresh("undone", base="permanent")
     began = time.monotonic()
     lab.passthru(host, "undo --yes", 0, "undo")
     undo_s = time.monotonic() - began
     lab.end()
-    for n in range(rounds):
-        one(lab, "done", "undo --yes", dice.uniform(0, undo_s), n)
+    all_moments(lab, "prepared", STATES["permanent"], dice, lab.took_s["permanent"])
+    all_moments(lab, "permanent", "undo --yes", dice, undo_s)

@@ -9,8 +9,7 @@ MOUNT = {
 
 
 def run(lab):
-    host = lab.fresh("patient")
-    lab.passthru(host, "setup --yes --no-trial " + lab.pair, 0, "setup without a trial")
+    host = lab.fresh("patient", base="permanent")
     host.power_off()
 
     other = lab.rescue(host.disk)

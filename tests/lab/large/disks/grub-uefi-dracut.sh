@@ -8,8 +8,8 @@ kernels=linux-image-amd64
 boot_mib=400
 
 prepare() {
-	echo 'hostonly="yes"' >"$root/etc/dracut.conf.d/lab.conf"
-	echo 'add_drivers+=" bochs snd_hda_intel "' >>"$root/etc/dracut.conf.d/lab.conf"
+	printf '%s\n' 'hostonly="yes"' 'compress="zstd"' >"$root/etc/dracut.conf.d/lab.conf"
+	echo 'add_drivers+=" bochs snd_hda_intel snd_hda_codec_generic "' >>"$root/etc/dracut.conf.d/lab.conf"
 	grub_default
 	uuid_fstab / "$root_uuid" ext4
 	uuid_fstab /boot "$boot_uuid" ext4
