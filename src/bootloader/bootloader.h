@@ -71,6 +71,8 @@ struct boot_change {
 	struct names trial_words;
 	/* the kernel's image as it was before, for the entry without our words; NULL: the usual */
 	const char *plain_image;
+	/* of the functions, for by_hand(): "0000:41:00.0", and "10de:1c82" once for each kind */
+	struct names addresses, ids;
 	/* images that the plan makes anew in their places, for loaders that keep copies of them */
 	const struct initramfs_kernel *const *rebuilt;
 	size_t n_rebuilt;

@@ -96,7 +96,7 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 
 struct wanted {
 	const char *menu;
-	const struct names *words;
+	struct names words;
 };
 
 static int is_made(struct host *host, const struct step *step, const char *path, struct err *e)
@@ -104,7 +104,7 @@ static int is_made(struct host *host, const struct step *step, const char *path,
 	const struct wanted *wanted = step->data;
 
 	(void)path;
-	return menu_check(host, wanted->menu, EDIT_EXTLINUX, wanted->words, e);
+	return menu_check(host, wanted->menu, EDIT_EXTLINUX, &wanted->words, e);
 }
 
 static void plan_command(const struct boot_facts *facts, const struct boot_change *change,
@@ -114,7 +114,7 @@ static void plan_command(const struct boot_facts *facts, const struct boot_chang
 	struct wanted *wanted = arena_alloc(a, sizeof(*wanted));
 	struct step *step = plan_step(a, plan, STEP_COMMAND, "the menu is made anew");
 
-	*wanted = (struct wanted){ .menu = found->menu, .words = &change->words };
+	*wanted = (struct wanted){ .menu = found->menu, .words = change->words };
 	step->argv = text_list(a, text_last_part(found->program), NULL);
 	step->writes = writes;
 	step->regenerate = step->argv;
@@ -209,15 +209,19 @@ static const char *by_hand(const struct boot_setup *boot, const struct boot_chan
 		return NULL;
 	return arena_printf(
 		a,
-		"u-boot-update makes all entries of /%s from the same parameters, so that none "
-		"would "
-		"stay without the words. To add them nevertheless: keep a copy of that file and a "
-		"way "
-		"to U-Boot's console, append the words to U_BOOT_PARAMETERS in /etc/default/u-boot "
-		"(\"ro quiet\" when it is not set and there is no /etc/kernel/cmdline), and run "
-		"u-boot-update:\n  %s\nTo take it back: take them out and run "
-		"u-boot-update.\n" MENU_DEVICES_BY_HAND,
-		found->menu, menu_words_by_hand(a, change));
+		"u-boot-update makes all entries of its menu from the same parameters, so that\n"
+		"none would stay without the words. To add them nevertheless, keep a copy of the\n"
+		"menu and a way to U-Boot's console:\n"
+		"  cp -p /%s /root/\n"
+		"Append these words to U_BOOT_PARAMETERS in /etc/default/u-boot (\"ro quiet\" "
+		"when\n"
+		"it is not set and there is no /etc/kernel/cmdline):\n"
+		"  %s\n"
+		"Then have the menu made:\n"
+		"  u-boot-update\n"
+		"To take it back, take them out and run that again.\n"
+		"%s",
+		found->menu, menu_words_by_hand(a, change), menu_devices_by_hand(a, change));
 }
 
 const struct bootloader bootloader_extlinux = {

@@ -127,7 +127,7 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 
 struct wanted {
 	const struct stub *stub;
-	const struct names *words;
+	struct names words;
 };
 
 static const char *options_of(struct arena *a, const char *text)
@@ -160,7 +160,7 @@ static int is_written(struct host *host, const struct step *step, const char *pa
 			continue;
 		if (error < 0)
 			return err_io(e, error, "reading %s", entries[i]);
-		if (!menu_has_words(a, options_of(a, text.data), wanted->words))
+		if (!menu_has_words(a, options_of(a, text.data), &wanted->words))
 			return err_fail(e, -EIO, "%s is without the words", entries[i]);
 	}
 	return 0;
@@ -284,7 +284,7 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 				     &change->words, e);
 	if (error < 0)
 		return error;
-	*wanted = (struct wanted){ .stub = stub, .words = &change->words };
+	*wanted = (struct wanted){ .stub = stub, .words = change->words };
 	struct step *step =
 		plan_step(a, plan, STEP_COMMAND, "kernelstub copies the images and writes entries");
 	step->argv = text_list(a, "kernelstub", NULL);

@@ -158,18 +158,20 @@ static const char *by_hand(const struct boot_setup *boot, const struct boot_chan
 		return NULL;
 	return arena_printf(
 		a,
-		"limine-entry-tool makes /%s. Write this line, the blank behind the quote "
-		"included, "
-		"into /" TOOL_DROPIN ":\n  KERNEL_CMDLINE[default]+=\" %s\"\n"
-		"Where /etc/default/limine has a line that begins with KERNEL_CMDLINE[default]= , "
-		"which replaces what drop-ins add, write it behind that line instead. Run "
-		"limine-update, and look whether the words stand in every entry that is to have "
-		"them "
-		"(grep cmdline /%s); unified images (ENABLE_UKI=yes) hold them inside. To take it "
-		"back: take the line away and run limine-update. The entry of a snapshot, where "
-		"there "
-		"is one, stays without the words.\n" MENU_DEVICES_BY_HAND,
-		found->menu, menu_words_by_hand(a, change), found->menu);
+		"limine-entry-tool makes the menu. Put the words where it takes them from, the\n"
+		"blank behind the quote included, and have it made:\n"
+		"  echo 'KERNEL_CMDLINE[default]+=\" %s\"' > /" TOOL_DROPIN "\n"
+		"  limine-update\n"
+		"Where /etc/default/limine has a line that begins with KERNEL_CMDLINE[default]= ,\n"
+		"which replaces what drop-ins add, put it behind that line instead. Look whether\n"
+		"the words stand in every entry that is to have them:\n"
+		"  grep cmdline /%s\n"
+		"Unified images (ENABLE_UKI=yes) hold them inside. To take it back:\n"
+		"  rm /" TOOL_DROPIN "\n"
+		"  limine-update\n"
+		"The entry of a snapshot, where there is one, stays without the words.\n"
+		"%s",
+		menu_words_by_hand(a, change), found->menu, menu_devices_by_hand(a, change));
 }
 
 const struct bootloader bootloader_limine = {

@@ -460,3 +460,16 @@ const char *menu_words_by_hand(struct arena *a, const struct boot_change *change
 	}
 	return text_join(a, words, n, " ");
 }
+
+const char *menu_devices_by_hand(struct arena *a, const struct boot_change *change)
+{
+	return arena_printf(
+		a,
+		"These words set up memory and the IOMMU alone: the helper that reserves devices\n"
+		"by their identity is not put in place by hand. Devices are reserved by kind\n"
+		"then, with one more word:\n"
+		"  vfio-pci.ids=%s\n"
+		"It takes every card with these ids, the twin of one too, and vfio_pci has to be\n"
+		"loaded in the initramfs before the drivers of the devices.\n",
+		text_join(a, change->ids.name, change->ids.n, ","));
+}

@@ -59,10 +59,5 @@ MUST_CHECK int menu_check(struct host *host, const char *path, enum edit_format 
 
 /* The words that mean something without the early helper. */
 const char *menu_words_by_hand(struct arena *a, const struct boot_change *change);
-/* What these leave out. */
-#define MENU_DEVICES_BY_HAND                                                                       \
-	"These words set up memory and the IOMMU; the helper that reserves devices by identity "   \
-	"is "                                                                                      \
-	"not set up this way. By hand they are reserved by kind only: vfio-pci.ids=VENDOR:DEVICE," \
-	"... takes every card with these ids, the twin of one too, and vfio_pci has to be loaded " \
-	"in the initramfs before the drivers of the devices.\n"
+/* What these leave out, and how the functions are reserved without it. */
+const char *menu_devices_by_hand(struct arena *a, const struct boot_change *change);

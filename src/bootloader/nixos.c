@@ -35,26 +35,29 @@ static const char *by_hand(const struct boot_setup *boot, const struct boot_chan
 
 	return arena_printf(
 		a,
-		"NixOS is configured by declaration. Add this to configuration.nix, with the "
-		"addresses of the functions in place of ADDRESS (passthru list pci shows them):\n"
+		"NixOS is configured by declaration. Add this to configuration.nix:\n"
 		"\n"
 		"  boot.kernelParams = [%s ];\n"
 		"  boot.initrd.availableKernelModules = [ \"vfio_pci\" ];\n"
 		"  boot.initrd.preDeviceCommands = ''\n"
-		"    for address in ADDRESS ADDRESS; do\n"
+		"    for address in %s; do\n"
 		"      echo vfio-pci > /sys/bus/pci/devices/$address/driver_override\n"
 		"    done\n"
 		"    modprobe -i vfio-pci\n"
 		"  '';\n"
 		"\n"
-		"Then nixos-rebuild boot, and restart. The generation before stays in the boot "
-		"menu: that is the way back.\n"
-		"Addresses change when cards are moved or the firmware counts anew, and this takes "
-		"whatever is at the address then: compare after each such change. Lists of ids "
-		"(vfio-pci.ids=) would take every card of that kind instead. With "
-		"boot.initrd.systemd.enable there is no preDeviceCommands: there it has to be a "
-		"service before systemd-udev-trigger.service in the initrd.\n",
-		parameters(a, change));
+		"Then make a generation of it, and restart:\n"
+		"\n"
+		"  nixos-rebuild boot\n"
+		"\n"
+		"The generation before stays in the boot menu: that is the way back.\n"
+		"Addresses change when cards are moved or the firmware counts anew, and this\n"
+		"takes whatever is at an address then: compare after each such change. Lists of\n"
+		"ids (vfio-pci.ids=) would take every card of a kind instead.\n"
+		"With boot.initrd.systemd.enable there is no preDeviceCommands: there it has to\n"
+		"be a service before systemd-udev-trigger.service in the initrd.\n",
+		parameters(a, change),
+		text_join(a, change->addresses.name, change->addresses.n, " "));
 }
 
 const struct bootloader bootloader_nixos = {

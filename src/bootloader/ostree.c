@@ -260,27 +260,33 @@ static const char *by_hand(const struct boot_setup *boot, const struct boot_chan
 		return arena_printf(
 			a,
 			"bootc has no arguments of a single machine: they belong to the image that "
-			"is deployed. Its /usr/lib/bootc/kargs.d/50-passthru.toml would be:\n"
+			"is\n"
+			"deployed. Its /usr/lib/bootc/kargs.d/50-passthru.toml would be:\n"
 			"  kargs = [%s ]\n"
-			"bootc rollback goes back to the deployment before.\n" MENU_DEVICES_BY_HAND,
-			quoted(a, words, " \"", "\","));
+			"To go back to the deployment before:\n"
+			"  bootc rollback\n"
+			"%s",
+			quoted(a, words, " \"", "\","), menu_devices_by_hand(a, change));
 	if (check_image(&boot->facts, NULL, &why) == 0)
 		return NULL;
 	return arena_printf(
 		a,
-		"The initramfs comes with the deployed image, and nothing reserves devices before "
-		"their drivers in it (%s). Set the words for the next deployment:\n"
+		"The initramfs comes with the deployed image, and nothing reserves devices before\n"
+		"their drivers in it:\n"
+		"  %s\n"
+		"Set the words for the next deployment:\n"
 		"  rpm-ostree kargs%s\n"
 		"and to take them back:\n"
 		"  rpm-ostree kargs%s\n"
-		"Leave out those that rpm-ostree kargs shows already. The deployment before stays "
-		"in the boot menu; rpm-ostree rollback goes back to it. For ids (below), the words "
-		"rd.driver.pre=vfio_pci and vfio-pci.ids= take effect where the image has the "
-		"module (lsinitrd shows it). An image with the helper inside is made by who builds "
-		"it, or by rpm-ostree initramfs --enable where its dracut module is part of the "
-		"deployment; then passthru setup sets the words itself.\n" MENU_DEVICES_BY_HAND,
+		"Leave out those that rpm-ostree kargs shows already. The deployment before stays\n"
+		"in the boot menu; rpm-ostree rollback goes back to it. For ids (below), the word\n"
+		"rd.driver.pre=vfio_pci is needed too, and takes effect where the image has the\n"
+		"module (lsinitrd shows it). An image with the helper inside is made by who\n"
+		"builds it, or by rpm-ostree initramfs --enable where its dracut module is part\n"
+		"of the deployment; then passthru setup sets the words itself.\n"
+		"%s",
 		why.text, quoted(a, words, " --append-if-missing=", ""),
-		quoted(a, words, " --delete-if-present=", ""));
+		quoted(a, words, " --delete-if-present=", ""), menu_devices_by_hand(a, change));
 }
 
 const struct bootloader bootloader_ostree = {

@@ -68,14 +68,12 @@ static const char *by_hand(const struct boot_setup *boot, const struct boot_chan
 		"  zfs set " PROPERTY "=\"%%{parent} %s\" %s\n"
 		"and to take it back:\n"
 		"  zfs inherit " PROPERTY " %s\n"
-		"When its source is \"local\", note the value, set it anew with the words behind "
-		"it, "
-		"and set the noted value again to take it back. A file <kernel>.kcl beside a "
-		"kernel, "
-		"which newer versions read, replaces the property for that kernel.\n"
-		"To start once without them: Ctrl+E in the menu of "
-		"ZFSBootMenu.\n" MENU_DEVICES_BY_HAND,
-		dataset, words, dataset, dataset);
+		"When its source is \"local\", note the value, set it anew with the words behind\n"
+		"it, and set the noted value again to take it back. A file <kernel>.kcl beside a\n"
+		"kernel, which newer versions read, replaces the property for that kernel.\n"
+		"To start once without them: Ctrl+E in the menu of ZFSBootMenu.\n"
+		"%s",
+		dataset, words, dataset, dataset, menu_devices_by_hand(a, change));
 }
 
 const struct bootloader bootloader_zfsbootmenu = {

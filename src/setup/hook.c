@@ -15,6 +15,10 @@
 
 #define IMAGE_TEXT_MAX ((size_t)256 * 1024)
 
+#define MKINITFS_CONFIG "etc/mkinitfs/mkinitfs.conf"
+#define MKINITFS_SCRIPT "etc/mkinitfs/passthru-early"
+#define MKINITFS_OWN "etc/mkinitfs/passthru.conf"
+
 /* ---- what an image has ---- */
 
 /* A text of the image; NULL when it is not there. */
@@ -80,6 +84,18 @@ static int called_by_mkinitcpio(struct initramfs_image *image, struct arena *a, 
 	return err_fail(e, -ENOENT, "the EARLYHOOKS of its config do not name passthru");
 }
 
+static int called_by_mkinitfs(struct initramfs_image *image, struct arena *a, struct err *e)
+{
+	const char *init = image_text(image, a, "init");
+
+	if (!initramfs_find(image, MKINITFS_SCRIPT))
+		return err_fail(e, -ENOENT, "it has no " MKINITFS_SCRIPT);
+	if (!init || !str_starts(init, "#!/bin/sh\n[ ! -r /" MKINITFS_SCRIPT " ] || /bin/sh "
+				       "/" MKINITFS_SCRIPT "\n"))
+		return err_fail(e, -ENOENT, "its init does not begin with " MKINITFS_SCRIPT);
+	return 0;
+}
+
 /* ---- the files ---- */
 
 static const struct hook_file initramfs_tools_files[] = {
@@ -94,6 +110,11 @@ static const struct hook_file mkinitcpio_files[] = {
 	{ "etc/initcpio/install/passthru", "mkinitcpio-install", 0644 },
 	{ "etc/initcpio/hooks/passthru", "mkinitcpio-hook", 0644 },
 };
+static const struct hook_file mkinitfs_files[] = {
+	{ MKINITFS_OWN, "mkinitfs-conf", 0644 },
+	{ MKINITFS_SCRIPT, "mkinitfs-early", 0755 },
+	{ "etc/mkinitfs/features.d/passthru.files", "mkinitfs-files", 0644 },
+};
 static const struct hook_file unit_files[] = {
 	{ "etc/systemd/system/passthru-early.service", "passthru-early.service", 0644 },
 };
@@ -103,6 +124,7 @@ static const struct hook hooks[] = {
 	  called_by_initramfs_tools },
 	{ "dracut", dracut_files, ARRAY_SIZE(dracut_files), called_by_dracut },
 	{ "mkinitcpio", mkinitcpio_files, ARRAY_SIZE(mkinitcpio_files), called_by_mkinitcpio },
+	{ "mkinitfs", mkinitfs_files, ARRAY_SIZE(mkinitfs_files), called_by_mkinitfs },
 };
 static const struct hook hook_unit = { NULL, unit_files, ARRAY_SIZE(unit_files), NULL };
 
@@ -128,15 +150,22 @@ static bool program_says(const struct setup_work *work, const char *words)
 }
 
 /*
- * Versions before 0.138 keep a checksum of each image in var/lib/initramfs-tools, and leave an
- * image alone for ever that has become another by other means.
+ * Before 0.132 update-initramfs compared each image with a checksum of its own, in
+ * var/lib/initramfs-tools, and left one alone for ever that was made by other means; Ubuntu's came
+ * with that turned off. Later ones write the checksum and never read it; from 0.138 on there is
+ * none.
  */
 static int check_version(const struct setup_work *work, const struct hook *hook, struct err *e)
 {
-	if (hook->called != called_by_initramfs_tools || !program_says(work, "sha1sum"))
+	if (hook->called != called_by_initramfs_tools || !program_says(work, "altered_check") ||
+	    program_says(work, "\ntakeover=1\n"))
 		return 0;
-	(void)err_refuse(e, "this initramfs-tools is older than 0.138: it would not make anew what "
-			    "this program has made; update it first");
+	(void)err_refuse(
+		e,
+		"this %s compares images with checksums that it keeps, and would never "
+		"again update one that this program has made: upgrade initramfs-tools to 0.132 "
+		"or later, which Debian 10 has",
+		work->initramfs->chosen->program);
 	return -EOPNOTSUPP;
 }
 
@@ -218,7 +247,64 @@ static int mkinitcpio_steps(const struct setup_work *work, struct plan *plan, st
 	return error;
 }
 
+/* ---- mkinitfs's settings ---- */
+
+/* '-' and '_' are the same in a module's name, not in that of its file; variants have folders. */
+static struct bytes mkinitfs_modules(const struct setup_work *work)
+{
+	const char *text = "# mkinitfs: the modules for the reserved functions.\n";
+
+	for (size_t i = 0; i < work->target.n_records; i++) {
+		const char *driver = work->target.records[i].driver, *name = "";
+
+		if (!record_driver_is_first(&work->target, i))
+			continue;
+		for (const char *c = driver; *c; c++)
+			name = *c == '-' || *c == '_' ? arena_concat(work->arena, name, "[-_]")
+						      : arena_printf(work->arena, "%s%c", name, *c);
+		text = arena_printf(work->arena,
+				    "%skernel/drivers/vfio/pci/%s.ko*\n"
+				    "kernel/drivers/vfio/pci/*/%s.ko*\n",
+				    text, name, name);
+	}
+	return (struct bytes){ text, strlen(text) };
+}
+
+/* Its settings are a shell's, so they may read more; without the file they go on. */
+static int mkinitfs_steps(const struct setup_work *work, struct plan *plan, struct err *e)
+{
+	static const char line[] =
+		"\n[ ! -r /" MKINITFS_OWN " ] || . /" MKINITFS_OWN " # added by passthru\n";
+	struct bytes text;
+	int error = root_read(work->host->root, work->arena, MKINITFS_CONFIG, &text);
+
+	if (error < 0)
+		return err_io(e, error, "reading %s", MKINITFS_CONFIG);
+	if (strlen(text.data) != text.n)
+		return err_fail(e, -EBADMSG, "%s is no text", MKINITFS_CONFIG);
+	plan_file(work->arena, plan, "the modules for it",
+		  "etc/mkinitfs/features.d/passthru.modules", mkinitfs_modules(work), 0);
+	if (strstr(text.data, line))
+		return 0;
+	bool ends = text.n > 0 && text.data[text.n - 1] == '\n';
+	const char *now = arena_concat(work->arena, text.data, line + (ends ? 1 : 0));
+	plan_file(work->arena, plan, "mkinitfs takes the early helper into its images",
+		  MKINITFS_CONFIG, (struct bytes){ now, strlen(now) }, 0);
+	return 0;
+}
+
 /* ---- steps ---- */
+
+static int generator_steps(const struct setup_work *work, struct plan *plan, struct err *e)
+{
+	const char *generator = work->hook->generator;
+
+	if (generator && str_eq(generator, "mkinitcpio"))
+		return mkinitcpio_steps(work, plan, e);
+	if (generator && str_eq(generator, "mkinitfs"))
+		return mkinitfs_steps(work, plan, e);
+	return 0;
+}
 
 int hook_steps(const struct setup_work *work, struct plan *plan, struct err *e)
 {
@@ -239,7 +325,5 @@ int hook_steps(const struct setup_work *work, struct plan *plan, struct err *e)
 		plan_file(work->arena, plan, "systemd starts the early helper before udev",
 			  "etc/systemd/system/sysinit.target.d/passthru.conf",
 			  (struct bytes){ "[Unit]\nWants=passthru-early.service\n", 36 }, 0);
-	return hook->generator && str_eq(hook->generator, "mkinitcpio")
-		       ? mkinitcpio_steps(work, plan, e)
-		       : 0;
+	return generator_steps(work, plan, e);
 }

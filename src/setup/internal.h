@@ -54,6 +54,8 @@ extern const char setup_helper[], setup_program[];
 
 MUST_CHECK int setup_record_read(struct host *host, struct setup_record *ret, struct err *e);
 struct bytes record_text(struct arena *a, const struct setup_record *record);
+/* Whether no record before @i names the driver of that one. */
+bool record_driver_is_first(const struct setup_target *target, size_t i);
 
 /* ---- wish.c ---- */
 
@@ -105,6 +107,9 @@ const char *hook_text(const char *name);
 /* The kernels of a host whose images nobody makes, into @images. */
 void image_plain_kernels(struct host *host, const struct kernel_facts *facts,
 			 struct initramfs_setup *images);
+/* Which of the images the host is started from: the boot loader says so. */
+void image_use_boot(struct host *host, const struct boot_setup *boot,
+		    struct initramfs_setup *images);
 /* The kernel of a trial: the running one, or the newest that can be booted. */
 MUST_CHECK int image_choose_kernel(const struct setup_work *work, const char *release,
 				   const struct initramfs_kernel **ret, struct err *e);
@@ -130,6 +135,8 @@ void image_leave_steps(const struct setup_work *work, struct plan *plan);
 /* Units of our own, of systemd. */
 void unit_confirm_steps(struct arena *a, struct plan *plan);
 bool unit_possible(struct host *host);
+/* Whether a trial boot can be confirmed by itself, if that is wished. */
+MUST_CHECK int unit_check(struct host *host, bool confirm_auto, struct err *e);
 
 /* ---- work.c ---- */
 

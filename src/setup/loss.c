@@ -48,15 +48,19 @@ static bool has_option(const char *options, const char *option)
 	return false;
 }
 
-/* Whether the boot waits for what is mounted at @target, or for any swap when that is NULL. */
-static bool is_in_fstab(const struct setup_work *work, const char *target)
+/*
+ * Whether the boot waits for what is mounted at @target, or for any swap when that is NULL. 0 or 1,
+ * or why that cannot be told: a host without the file waits for nothing.
+ */
+static int is_in_fstab(const struct setup_work *work, const char *target)
 {
 	struct bytes text;
 	const char *rest, *line;
 	size_t n;
+	int error = root_read(work->host->root, work->arena, FSTAB, &text);
 
-	if (root_read(work->host->root, work->arena, FSTAB, &text) < 0)
-		return false;
+	if (error < 0)
+		return error == -ENOENT ? 0 : error;
 	rest = text.data;
 	while (text_next_line(&rest, &line, &n)) {
 		const char *at = arena_strndup(work->arena, line, n);
@@ -69,9 +73,20 @@ static bool is_in_fstab(const struct setup_work *work, const char *target)
 		    (options && (has_option(options, "nofail") || has_option(options, "noauto"))))
 			continue;
 		if (target ? str_eq(where, target) : str_eq(type, "swap"))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
+}
+
+/* As judge_gap() does: of a host that is not running nothing is refused that is not known. */
+static const char *why_fstab(const struct setup_work *work, const char *target, const char *says)
+{
+	int found = is_in_fstab(work, target);
+
+	if (found < 0 && root_is_live(work->host->root))
+		return arena_concat(work->arena, "whether " FSTAB " names it cannot be told: ",
+				    strerror(-found));
+	return found > 0 ? says : NULL;
 }
 
 static const char *mounted_at(struct arena *a, const struct device_use *use)
@@ -85,7 +100,7 @@ static const char *mounted_at(struct arena *a, const struct device_use *use)
 static const char *why_disk(const struct setup_work *work, const struct device_use *use)
 {
 	if (str_eq(use->where, "proc/swaps"))
-		return is_in_fstab(work, NULL) ? FSTAB " has it turned on at boot" : NULL;
+		return why_fstab(work, NULL, FSTAB " has it turned on at boot");
 	const char *target = mounted_at(work->arena, use);
 	/* what is mounted from its holder is a use of its own */
 	if (!target && strstr(use->what, " is a part of "))
@@ -94,7 +109,7 @@ static const char *why_disk(const struct setup_work *work, const struct device_u
 		return "whether the host needs that at its start cannot be told";
 	if (is_of_system(target + (*target == '/')))
 		return "the host does not start without it";
-	return is_in_fstab(work, target) ? FSTAB " has it mounted at boot" : NULL;
+	return why_fstab(work, target, FSTAB " has it mounted at boot");
 }
 
 /* ---- networks ---- */

@@ -54,6 +54,8 @@ static int aim(struct setup_work *work, const struct setup_wish *wish, struct er
 	struct setup_record record = { .confirm_auto = wish->confirm_auto && !wish->no_trial };
 	int error = wish_words(work, wish, &record, e);
 
+	if (error == 0)
+		error = unit_check(work->host, record.confirm_auto, e);
 	if (error < 0)
 		return error;
 	if (work->record.phase == SETUP_NONE) {
@@ -136,23 +138,45 @@ static void note_wish(const struct setup_work *work, const struct setup_wish *wi
 				       wish->blacklisted.name[i]));
 }
 
+/* "0000:41:00.0, 0000:41:00.1" */
+static const char *functions_of(const struct setup_work *work, const char *driver)
+{
+	const struct setup_target *target = &work->target;
+	const char **names = arena_array(work->arena, target->n_records, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; i < target->n_records; i++) {
+		if (kernel_same_name(target->records[i].driver, driver))
+			names[n++] = target->records[i].function.address;
+	}
+	return text_join(work->arena, names, n, ", ");
+}
+
+static void note_drivers(const struct setup_work *work, const struct kernel *kernel,
+			 struct plan *plan)
+{
+	const char *path;
+
+	for (size_t i = 0; i < work->target.n_records; i++) {
+		const char *driver = work->target.records[i].driver;
+
+		if (!record_driver_is_first(&work->target, i) ||
+		    kernel_module(kernel, driver, &path) != KERNEL_MODULE_ABSENT)
+			continue;
+		note_boot(work,
+			  arena_printf(work->arena,
+				       "The kernel %s has no module %s: under it no driver has %s.",
+				       kernel->release, driver, functions_of(work, driver)),
+			  plan);
+	}
+}
+
 static void note_kernels(const struct setup_work *work, struct plan *plan)
 {
 	struct arena *a = work->arena;
-	const char *path;
 
-	for (size_t i = 0; i < work->facts->kernel.n_kernels; i++) {
-		const struct kernel *kernel = &work->facts->kernel.kernels[i];
-		const char *driver = work->target.records[0].driver;
-
-		if (kernel_module(kernel, driver, &path) == KERNEL_MODULE_ABSENT)
-			note_boot(work,
-				  arena_printf(a,
-					       "The kernel %s has no module %s: under it no driver "
-					       "has these functions.",
-					       kernel->release, driver),
-				  plan);
-	}
+	for (size_t i = 0; i < work->facts->kernel.n_kernels; i++)
+		note_drivers(work, &work->facts->kernel.kernels[i], plan);
 	if (work->initramfs->chosen && !work->hook->generator)
 		note_boot(work,
 			  arena_printf(a,
@@ -259,6 +283,27 @@ static void leave_own_out(struct names *words)
 	words->n = n;
 }
 
+/* Functions of one kind have their ids in common. */
+static void name_functions(const struct setup_work *work, const struct setup_wish *wish,
+			   struct boot_change *ret)
+{
+	struct arena *a = work->arena;
+
+	ret->addresses.name = arena_array(a, wish->n_functions, sizeof(*ret->addresses.name));
+	ret->ids.name = arena_array(a, wish->n_functions, sizeof(*ret->ids.name));
+	for (size_t i = 0; i < wish->n_functions; i++) {
+		const struct pci_function *f = wish->functions[i];
+		const char *ids = arena_printf(a, "%04x:%04x", f->vendor, f->device);
+		bool is_new = true;
+
+		for (size_t k = 0; k < ret->ids.n; k++)
+			is_new = is_new && !str_eq(ret->ids.name[k], ids);
+		ret->addresses.name[ret->addresses.n++] = f->name;
+		if (is_new)
+			ret->ids.name[ret->ids.n++] = ids;
+	}
+}
+
 /* A system that lets no program do it is asked first: it may have no generator that we know. */
 static int plan_by_hand(struct setup_work *work, const struct setup_wish *wish,
 			struct setup_plan *ret, struct err *e)
@@ -272,6 +317,7 @@ static int plan_by_hand(struct setup_work *work, const struct setup_wish *wish,
 	if (error < 0)
 		return error;
 	change.words = record.words;
+	name_functions(work, wish, &change);
 	ret->by_hand = bootloader_by_hand(work->boot, &change);
 	if (!ret->by_hand)
 		return 0;

@@ -115,6 +115,15 @@ int setup_record_read(struct host *host, struct setup_record *ret, struct err *e
 	return parse(&host->arena, text.data, ret, e);
 }
 
+bool record_driver_is_first(const struct setup_target *target, size_t i)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (kernel_same_name(target->records[k].driver, target->records[i].driver))
+			return false;
+	}
+	return true;
+}
+
 /* ---- what is set up ---- */
 
 static bool touches_record(const struct change_info *change)

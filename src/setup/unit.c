@@ -16,6 +16,15 @@ bool unit_possible(struct host *host)
 	return work_has(host, "usr/lib/systemd/systemd") || work_has(host, "lib/systemd/systemd");
 }
 
+int unit_check(struct host *host, bool confirm_auto, struct err *e)
+{
+	if (!confirm_auto || unit_possible(host))
+		return 0;
+	return err_refuse(e, "--confirm auto needs systemd, which would start the confirmation, "
+			     "and this host is not started by it: leave it out, and run "
+			     "'passthru confirm' in the trial boot");
+}
+
 static void add(struct arena *a, struct plan *plan, const char *path, const char *text)
 {
 	plan_file(a, plan, "the trial boot is confirmed by itself when it comes up as planned",

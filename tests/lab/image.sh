@@ -143,6 +143,7 @@ manifest_program() {
 	list_program "$(cd "$(dirname "$program")" && pwd)/$(basename "$program")" usr/bin/passthru
 	early=$(cd "$(dirname "$program")" && pwd)/src/early/passthru-early
 	[ ! -x "$early" ] || list_program "$early" usr/bin/passthru-early
+	[ ! -x "$early" ] || list_file "${early%/*}/hooks/mkinitfs-early" lab/mkinitfs-early
 	list_opened_libraries "$program"
 	list_compiled vfio_open
 	for file in "$here"/*.sh "$here"/cases/*.sh; do

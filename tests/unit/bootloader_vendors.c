@@ -329,10 +329,10 @@ static void test_limine_tool(void **state)
 	limine("");
 	program("limine-update", "#!/bin/sh\n");
 	is_chosen("limine");
-	const char *text = bootloader_by_hand(&v.boot, &v.change);
-	assert_non_null(text);
-	assert_non_null(strstr(text, "KERNEL_CMDLINE[default]+=\" iommu=pt hugepagesz=2M "
-				     "hugepages=64\"\n"));
+	const char *text = by_hand();
+	assert_non_null(strstr(text, "\n  echo 'KERNEL_CMDLINE[default]+=\" iommu=pt hugepagesz=2M "
+				     "hugepages=64\"' > /etc/limine-entry-tool.d/"));
+	assert_non_null(strstr(text, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"));
 	assert_non_null(strstr(text, "limine-update"));
 	permanent_refused("limine-entry-tool makes boot/limine.conf");
 }

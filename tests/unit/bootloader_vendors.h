@@ -107,7 +107,12 @@ static inline int vendor_start(void **state)
 					      .image = "boot/initrd.img-" RELEASE,
 					      .image_exists = true };
 	v.initramfs = (struct initramfs_setup){ .kernels = &v.kernel, .n_kernels = 1 };
-	v.change = (struct boot_change){ .words = { words, ARRAY_SIZE(words) },
+	static const char *addresses[] = { "0000:01:00.0", "0000:01:00.1", "0000:02:00.0" };
+	static const char *ids[] = { "10de:1c82", "10de:0fb9" };
+
+	v.change = (struct boot_change){ .addresses = { addresses, ARRAY_SIZE(addresses) },
+					 .ids = { ids, ARRAY_SIZE(ids) },
+					 .words = { words, ARRAY_SIZE(words) },
 					 .trial_words = { trial_words, 1 },
 					 .kernel = &v.kernel };
 	assert_int_equal(root_dir_open(v.t.path, true, &root, &v.e), 0);
@@ -157,7 +162,29 @@ static inline int plan_it(void)
 {
 	look();
 	v.plan = (struct plan){ 0 };
-	return bootloader_permanent(&v.boot, &v.change, &v.plan, &v.e);
+	/* it is gone when the plan is carried out */
+	static struct boot_change change;
+	change = v.change;
+	int error = bootloader_permanent(&v.boot, &change, &v.plan, &v.e);
+	memset(&change, 0x5a, sizeof(change));
+	return error;
+}
+
+/* What is to be done by hand: lines that fit a terminal, and lines to paste, which are indented. */
+static inline const char *by_hand(void)
+{
+	const char *text = bootloader_by_hand(&v.boot, &v.change), *rest = text, *line;
+	size_t n;
+
+	if (!text)
+		fail_msg("a program does it");
+	while (text_next_line(&rest, &line, &n)) {
+		if (n > 80 && strncmp(line, "  ", 2) != 0)
+			fail_msg("%zu bytes: %.*s", n, (int)n, line);
+	}
+	if (strstr(text, "ADDRESS") || strstr(text, "VENDOR") || strstr(text, "passthru.boot"))
+		fail_msg("%s", text ? text : "");
+	return text;
 }
 
 static inline void permanent_refused(const char *says)

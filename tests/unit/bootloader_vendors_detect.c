@@ -164,12 +164,12 @@ static void test_by_hand(void **state)
 	(void)state;
 	nixos();
 	look();
-	const char *text = bootloader_by_hand(&v.boot, &v.change);
-	assert_non_null(text);
+	const char *text = by_hand();
 	assert_non_null(strstr(text, "boot.kernelParams = [ \"iommu=pt\" \"hugepagesz=2M\" "
 				     "\"hugepages=64\" ];\n"));
-	assert_non_null(strstr(text, "takes whatever is at the address then"));
-	assert_null(strstr(text, "passthru.boot"));
+	assert_non_null(
+		strstr(text, "\n    for address in 0000:01:00.0 0000:01:00.1 0000:02:00.0; do\n"));
+	assert_non_null(strstr(text, "takes whatever is at an address then"));
 	permanent_refused("can only be changed by hand");
 	trial_refused("one boot only");
 }
@@ -179,11 +179,11 @@ static void test_by_hand_zfs(void **state)
 	(void)state;
 	zfsbootmenu();
 	look();
-	const char *text = bootloader_by_hand(&v.boot, &v.change);
-	assert_non_null(text);
+	const char *text = by_hand();
 	assert_non_null(strstr(text, "zfs set org.zfsbootmenu:commandline=\"%{parent} iommu=pt "
 				     "hugepagesz=2M hugepages=64\" zroot/ROOT/void\n"));
 	assert_non_null(strstr(text, "zfs inherit org.zfsbootmenu:commandline zroot/ROOT/void\n"));
+	assert_non_null(strstr(text, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"));
 	/* GRUB on the same pool names the kernel */
 	command_line("BOOT_IMAGE=/boot/vmlinuz root=ZFS=zroot/ROOT/void\n");
 	is_refused("has all that starting this host");
@@ -195,9 +195,10 @@ static void test_by_hand_uboot(void **state)
 	extlinux();
 	program("u-boot-update", "#!/bin/sh\n");
 	is_chosen("extlinux");
-	const char *text = bootloader_by_hand(&v.boot, &v.change);
-	assert_non_null(text);
+	const char *text = by_hand();
+	assert_non_null(strstr(text, "\n  iommu=pt hugepagesz=2M hugepages=64\n"));
 	assert_non_null(strstr(text, "U_BOOT_PARAMETERS in /etc/default/u-boot"));
+	assert_non_null(strstr(text, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"));
 	permanent_refused("none would stay without the words");
 }
 

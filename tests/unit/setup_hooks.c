@@ -51,6 +51,32 @@
 	"esac\n"                                                                                   \
 	"[ \"$mode\" = early ] || echo \"EARLYHOOKS=\\\"$HOOKS\\\"\" >\"$work/config\"\n" END
 
+#define MKINITFS                                                                                   \
+	"[ \"$1\" = -o ]\n"                                                                        \
+	"out=$root$2 release=$3\n" BEGIN "etc=$root/etc/mkinitfs basedir= init=$work.init\n"       \
+	"initfs_base() { :; }\n"                                                                   \
+	"printf '#!/bin/sh\\n# initramfs init\\n' >\"$init\"\n"                                    \
+	"sed 's|^\\[ ! -r /etc/mkinitfs/passthru.conf \\] .* # added by passthru$|read_own|' "     \
+	"\"$etc/mkinitfs.conf\" >\"$work.conf\"\n"                                                 \
+	"read_own() {\n"                                                                           \
+	"\tsed \"s|-x /|-x $root/|; s|-e /etc|-e $root/etc|\" \"$etc/passthru.conf\" "             \
+	">\"$work.own\"\n"                                                                         \
+	"\t. \"$work.own\"\n"                                                                      \
+	"}\n"                                                                                      \
+	". \"$work.conf\"\n"                                                                       \
+	"case \" $features \" in\n"                                                                \
+	"*' passthru '*) take\n"                                                                   \
+	"\tgrep -q '^kernel/drivers/vfio/pci/vfio\\[-_\\]pci.ko\\*$' "                             \
+	"\"$etc/features.d/passthru.modules\"\n"                                                   \
+	"\tfor file in $(grep '^/' \"$etc/features.d/passthru.files\"); do\n"                      \
+	"\t\tmkdir -p \"$work/${file%/*}\"\n"                                                      \
+	"\t\tcp \"$root$file\" \"$work$file\"\n"                                                   \
+	"\tdone ;;\n"                                                                              \
+	"esac\n"                                                                                   \
+	"[ \"$mode\" != script ] || rm \"$work/etc/mkinitfs/passthru-early\"\n"                    \
+	"[ \"$mode\" != init ] || init=$work.init\n"                                               \
+	"cp \"$init\" \"$work/init\"\n" END
+
 static void remove_file(struct machine *m, const char *name)
 {
 	assert_int_equal(unlink(temporary_path(&m->t, name)), 0);
@@ -163,6 +189,124 @@ static void test_mkinitcpio_edited(void **state)
 	cycle(m);
 }
 
+static void alpine(struct machine *m)
+{
+	static const char *const releases[] = { OLD, NEW };
+	char from[256], to[256], text[512];
+
+	temporary_file(&m->t, "sbin/mkinitfs", "");
+	temporary_file(&m->t, "etc/mkinitfs/mkinitfs.conf", "features=\"ata base ext4\"");
+	temporary_directories(&m->t, "etc/mkinitfs/features.d/x");
+	machine_program(m, "mkinitfs", MKINITFS);
+	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
+		const char *flavour = strrchr(releases[i], '-') + 1;
+
+		snprintf(from, sizeof(from), "boot/initrd.img-%s", releases[i]);
+		remove_file(m, from);
+		snprintf(to, sizeof(to), "boot/initramfs-%s", flavour);
+		temporary_file(&m->t, to, "image");
+		snprintf(from, sizeof(from), "boot/vmlinuz-%s", releases[i]);
+		snprintf(to, sizeof(to), "boot/vmlinuz-%s", flavour);
+		assert_int_equal(rename(temporary_path(&m->t, from), temporary_path(&m->t, to)), 0);
+		snprintf(to, sizeof(to), "boot/loader/entries/debian-%s.conf", releases[i]);
+		snprintf(text, sizeof(text),
+			 "title Alpine\nversion %s\nlinux /vmlinuz-%s\ninitrd /initramfs-%s\n"
+			 "options " COMMAND_LINE "\n",
+			 releases[i], flavour, flavour);
+		temporary_file(&m->t, to, text);
+	}
+	remove_file(m, "usr/lib/systemd/systemd");
+	machine_disk_is_now(m);
+}
+
+static void test_mkinitfs(void **state)
+{
+	struct machine *m = *state;
+
+	alpine(m);
+	fails(m, "init", "its init does not begin with etc/mkinitfs/passthru-early");
+	fails(m, "script", "it has no etc/mkinitfs/passthru-early");
+	machine_is_as_before(m);
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(plans(m, "etc/mkinitfs/features.d/passthru.modules"));
+	assert_true(plans(m, "etc/mkinitfs/mkinitfs.conf"));
+	cycle(m);
+	/* a line that was written without an end before ours stays a line */
+	machine_ok(m, machine_setup(m));
+	machine_holds(m, "etc/mkinitfs/mkinitfs.conf", "ext4\"\n[ ! -r ", true);
+}
+
+/* What would confirm by itself is a unit. */
+static void test_mkinitfs_confirm_auto(void **state)
+{
+	struct machine *m = *state;
+
+	alpine(m);
+	m->wish.confirm_auto = true;
+	machine_says(m, machine_setup(m), "--confirm auto needs systemd");
+	assert_int_equal(m->e.kind, ERR_REFUSED);
+	machine_is_as_before(m);
+	/* without a trial there is nothing to confirm */
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	assert_false(machine_exists(m, "etc/systemd/system/passthru-confirm.service"));
+}
+
+/* As Alpine's update-extlinux does. */
+#define UPDATE_EXTLINUX                                                                            \
+	"cd \"$root\"\n"                                                                           \
+	". ./etc/update-extlinux.conf\n"                                                           \
+	"{\n"                                                                                      \
+	"\tfor kernel in boot/vmlinuz-*; do\n"                                                     \
+	"\t\tprintf 'LABEL %s\\n  LINUX vmlinuz-%s\\n  INITRD initramfs-%s\\n  APPEND root=%s "    \
+	"%s\\n\\n' "                                                                               \
+	"${kernel#*-} ${kernel#*-} ${kernel#*-} \"UUID=1 ro\" \"$default_kernel_opts\"\n"          \
+	"\tdone\n"                                                                                 \
+	"\tcat etc/update-extlinux.d/* 2>/dev/null || true\n"                                      \
+	"} >boot/extlinux.conf.new\n"                                                              \
+	"if cmp -s boot/extlinux.conf.new boot/extlinux.conf; then rm boot/extlinux.conf.new; "    \
+	"exit 0; fi\n"                                                                             \
+	"[ ! -e boot/extlinux.conf ] || mv boot/extlinux.conf boot/extlinux.conf.old\n"            \
+	"mv boot/extlinux.conf.new boot/extlinux.conf\n"
+
+/* A whole Alpine: no systemd, no trial. */
+static void test_alpine(void **state)
+{
+	struct machine *m = *state;
+	struct setup_undone undone;
+
+	remove_file(m, LOADER_INFO);
+	remove_file(m, "usr/bin/bootctl");
+	remove_file(m, "boot/EFI/systemd/systemd-bootx64.efi");
+	alpine(m);
+	machine_program(m, "update-extlinux", UPDATE_EXTLINUX);
+	temporary_file(&m->t, "sbin/update-extlinux", "");
+	temporary_file(&m->t, "boot/ldlinux.sys", "");
+	temporary_directories(&m->t, "etc/update-extlinux.d/x");
+	temporary_file(&m->t, "etc/update-extlinux.conf",
+		       "overwrite=1\ndefault_kernel_opts=\"quiet\"\n");
+	assert_int_equal(system("update-extlinux"), 0);
+	machine_disk_is_now(m);
+	machine_says(m, machine_setup(m), "no trial boot can be made here");
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	machine_holds(m, "boot/extlinux.conf",
+		      "  LINUX vmlinuz-9\n  INITRD initramfs-9\n  APPEND root=UUID=1 ro quiet "
+		      "passthru.boot=1",
+		      true);
+	/* the next kernel of the package takes the place of this one, and an old image fits no more
+	 */
+	machine_holds(m, "boot/extlinux.conf",
+		      "LABEL passthru-without\n  LINUX vmlinuz-9\n  INITRD initramfs-9\n"
+		      "  APPEND root=UUID=1 ro quiet\n",
+		      true);
+	machine_boot(m, "passthru.boot=1", true);
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
+	machine_is_as_before(m);
+}
+
 static void test_booster(void **state)
 {
 	struct machine *m = *state;
@@ -190,6 +334,24 @@ static void test_booster(void **state)
 	for (size_t i = 0; i < m->plan.now.n_notes; i++)
 		told = told || strstr(m->plan.now.notes[i].text, "booster run no script of others");
 	assert_true(told);
+}
+
+/* What no program does is said of these very functions, each kind once. */
+static void test_by_hand(void **state)
+{
+	struct machine *m = *state;
+
+	remove_file(m, LOADER_INFO);
+	remove_file(m, "boot/EFI/systemd/systemd-bootx64.efi");
+	temporary_file(&m->t, "boot/extlinux/extlinux.conf",
+		       "label l0\n\tlinux /vmlinuz-" OLD "\n\tappend " COMMAND_LINE "\n");
+	temporary_file(&m->t, "sys/firmware/devicetree/base/model", "board");
+	temporary_file(&m->t, "usr/sbin/u-boot-update", "");
+	machine_wish(m, GPU, AUDIO, TWIN, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_non_null(m->plan.by_hand);
+	if (!strstr(m->plan.by_hand, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"))
+		fail_msg("%s", m->plan.by_hand);
 }
 
 /* No initramfs at all: systemd, or nobody. */
@@ -223,7 +385,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dracut, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitcpio_dropin, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitcpio_edited, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_mkinitfs, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_mkinitfs_confirm_auto, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_alpine, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_booster, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_by_hand, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_no_image, start, machine_stop),
 	};
 

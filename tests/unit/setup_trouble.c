@@ -148,6 +148,13 @@ static void test_disk(void **state)
 	machine_ok(m, plan_of(m, DISK));
 	temporary_file(&m->t, "etc/fstab", "# x\n/dev/nvme0n1 /srv ext4 defaults 0 2\n");
 	machine_says(m, plan_of(m, DISK), "etc/fstab has it mounted at boot; --allow disk");
+	/* one that cannot be read is not one that does not name it */
+	assert_int_equal(unlink(temporary_path(&m->t, "etc/fstab")), 0);
+	temporary_directories(&m->t, "etc/fstab/x");
+	machine_says(m, plan_of(m, DISK), "whether etc/fstab names it cannot be told: Is a dir");
+	assert_int_equal(rmdir(temporary_path(&m->t, "etc/fstab")), 0);
+	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "/dev/nvme0n1 /srv ext4 defaults 0 2\n");
 	put_disk(m, "/");
 	machine_says(m, plan_of(m, DISK), "the host does not start without it");
 	assert_int_equal(m->e.kind, ERR_REFUSED);
@@ -239,9 +246,15 @@ static void test_old_generator(void **state)
 {
 	struct machine *m = *state;
 
-	temporary_file(&m->t, "usr/sbin/update-initramfs", "sha1sum --check\n");
+	temporary_file(&m->t, "usr/sbin/update-initramfs",
+		       "altered_check()\n\ntakeover=0\nsha1sum \"${initramfs}\"\n");
 	machine_disk_is_now(m);
-	fails(m, ERR_REFUSED, "older than 0.138");
+	fails(m, ERR_REFUSED, "upgrade initramfs-tools to 0.132 or later");
+	/* Ubuntu 18.04 */
+	temporary_file(&m->t, "usr/sbin/update-initramfs",
+		       "altered_check()\n\ntakeover=1\nsha1sum \"${initramfs}\"\n");
+	machine_disk_is_now(m);
+	machine_ok(m, machine_setup(m));
 }
 
 static void test_no_module(void **state)
@@ -251,6 +264,29 @@ static void test_no_module(void **state)
 	temporary_file(&m->t, "usr/lib/modules/" OLD "/modules.dep", "kernel/ext4.ko:\n");
 	machine_disk_is_now(m);
 	fails(m, ERR_REFUSED, "the kernel " OLD " has no module vfio-pci");
+}
+
+/* Of several drivers each may be missing from a kernel, whichever function is the first. */
+static void test_kernel_without_one(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "usr/lib/modules/" OLD "/modules.alias",
+		       "alias vfio_pci:v000010DEd00000FB9sv*sd*bc*sc*i* some_vfio_pci\n");
+	temporary_file(&m->t, "usr/lib/modules/" OLD "/kernel/vfio/some-vfio-pci.ko", "");
+	temporary_file(&m->t, "usr/lib/modules/" OLD "/modules.dep",
+		       "kernel/vfio/some-vfio-pci.ko:\nkernel/vfio/vfio-pci.ko:\n");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(has_note(m, NOTE_NEXT_BOOT,
+			     "The kernel " NEW " has no module some_vfio_pci: under it no driver "
+			     "has " AUDIO "."));
+	assert_false(has_note(m, NOTE_NEXT_BOOT, "has no module vfio-pci"));
+	temporary_file(&m->t, "usr/lib/modules/" NEW "/modules.dep", "");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(has_note(m, NOTE_NEXT_BOOT, "The kernel " NEW " has no module vfio-pci"));
+	assert_true(has_note(m, NOTE_NEXT_BOOT, "under it no driver has " GPU "."));
 }
 
 /* What made the trial fail is in nobody's way when it is taken back. */
@@ -321,6 +357,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_generator, machine_start,
 						machine_stop),
 		cmocka_unit_test_setup_teardown(test_old_generator, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_kernel_without_one, machine_start,
+						machine_stop),
 		cmocka_unit_test_setup_teardown(test_no_module, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_trial_image_damaged, machine_start,
 						machine_stop),
