@@ -37,6 +37,9 @@ static const char usage[] =
 	"\n"
 	"Exit status: 0 done, 1 refused, 2 wrong usage, 3 failed, 4 done in part.\n";
 
+/* /var is a file system of its own on some hosts, and mounting it is forgotten */
+#define NO_CHANGES " in var/lib/passthru/changes: is all mounted that the system has below /var?"
+
 struct invocation {
 	const char *root; /* NULL: the running system */
 	bool undo, keep_changed, shown;
@@ -74,7 +77,7 @@ static int list(struct host *host, struct err *e)
 	for (size_t i = 0; i < changes.n; i++)
 		print_change(&host->arena, &changes.changes[i]);
 	if (changes.n == 0)
-		printf("there is no change\n");
+		printf("there is no change" NO_CHANGES "\n");
 	return EXIT_DONE;
 }
 
@@ -132,7 +135,8 @@ static int undo_all(struct change_session *session, unsigned asked,
 	if (asked && !first)
 		return err_refuse(e, "there is no change %u", asked);
 	if (!first && session->recovered.n == 0)
-		return err_refuse(e, "there is no change to undo");
+		return err_refuse(e, changes.n ? "there is no change to undo"
+					       : "there is no change to undo" NO_CHANGES);
 	return EXIT_DONE;
 }
 

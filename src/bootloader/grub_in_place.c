@@ -9,6 +9,7 @@
 #include "host/host.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void detect(const struct boot_facts *facts, struct bootloader_candidate *ret)
 {
@@ -30,10 +31,12 @@ static const char *variable_of(const struct boot_facts *facts, const struct plan
 		return GRUB_VARIABLE;
 	rest = text.data;
 	while (text_next_line(&rest, &line, &n)) {
-		if (n > strlen(GRUB_VARIABLE) && str_starts(line, GRUB_VARIABLE "="))
+		line += strspn(line, " \t");
+		if (str_starts(line, "export "))
+			line += strlen("export ") + strspn(line + strlen("export "), " \t");
+		if (str_starts(line, GRUB_VARIABLE "="))
 			return GRUB_VARIABLE;
-		has_all = has_all || (n > strlen("GRUB_CMDLINE_LINUX=") &&
-				      str_starts(line, "GRUB_CMDLINE_LINUX="));
+		has_all = has_all || str_starts(line, "GRUB_CMDLINE_LINUX=");
 	}
 	return has_all ? "GRUB_CMDLINE_LINUX" : GRUB_VARIABLE;
 }

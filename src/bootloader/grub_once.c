@@ -141,10 +141,15 @@ int grub_once_check(const struct boot_facts *facts, const struct grub *grub, str
 {
 	const char *chosen;
 
+	/* the loader with entries of the specification is that of those who call it so */
 	if (!grub->editenv)
-		return boot_unsupported(e,
-					"grub-editenv is not installed, which chooses GRUB's entry "
-					"for one boot");
+		return boot_unsupported(
+			e,
+			"%s is not installed, which chooses GRUB's entry for one "
+			"boot",
+			grub->mkconfig && !str_starts(text_last_part(grub->mkconfig), "grub2-")
+				? "grub-editenv"
+				: "grub2-editenv");
 	int error = check_menu(facts, grub, e);
 	if (error == 0)
 		error = check_place(facts, grub, e);
@@ -153,9 +158,10 @@ int grub_once_check(const struct boot_facts *facts, const struct grub *grub, str
 	error = read_next(facts, grub, &chosen, e);
 	if (error == -ENOENT)
 		return boot_unsupported(e,
-					"%s is not there, which GRUB keeps its choice in; "
-					"\"grub-editenv - create\" makes it",
-					grub->env);
+					"%s is not there, which GRUB keeps its choice in; \"%s %s "
+					"create\" makes it",
+					grub->env, text_last_part(grub->editenv),
+					boot_absolute(facts->arena, grub->env));
 	if (error < 0)
 		return error;
 	if (chosen && *chosen && !strstr(chosen, BOOTLOADER_TRIAL_ENTRY))

@@ -44,6 +44,7 @@ static void plan_script(const struct boot_facts *facts, const struct grub_wish *
 		       wish->trial ? "Trial boot of passthru, with Linux"
 				   : "Without passthru, with Linux");
 	text = fill_in(a, text, "release", wish->release);
+	text = fill_in(a, text, "kernel", wish->kernel);
 	text = fill_in(a, text, "directory", wish->directory);
 	text = fill_in(a, text, "image", wish->image);
 	text = fill_in(a, text, "add", joined(a, add));
@@ -139,6 +140,8 @@ static int make_wish(const struct boot_facts *facts, const struct boot_change *c
 				   .image = image ? text_last_part(image) : NULL,
 				   .image_path = image };
 	int error = check_safe(ret->release, "the release", e);
+	if (error == 0)
+		error = check_safe(ret->kernel, "the kernel", e);
 	if (error == 0)
 		error = check_safe(ret->directory, "the directory", e);
 	if (error == 0)

@@ -131,8 +131,12 @@ int back_check(const struct change *change, const struct way_back *way, struct e
 				change->number);
 		if (way->ways[i] == WAY_RESTORE && !entry_is(&way->now[i], &entry->before))
 			error = entry_check(change, entry, e);
-		if (error == 0 && (way->ways[i] == WAY_RESTORE || way->ways[i] == WAY_REGENERATE))
+		if (way->ways[i] != WAY_RESTORE && way->ways[i] != WAY_REGENERATE)
+			continue;
+		if (error == 0)
 			error = entry_check_writable(change->host, entry->path, e);
+		if (error == 0)
+			error = entry_check_unlocked(entry->path, &way->now[i].node, e);
 		if (error < 0)
 			return error;
 	}

@@ -145,6 +145,8 @@ MUST_CHECK int entry_place(const struct change *change, const struct entry *entr
 			   const struct root_place *place, struct err *e);
 MUST_CHECK int entry_unlink(const struct change *change, const struct entry *entry, struct err *e);
 MUST_CHECK int entry_check_writable(struct host *host, const char *path, struct err *e);
+/* Refused where chattr(1) has made it immutable, or append-only. */
+MUST_CHECK int entry_check_unlocked(const char *path, const struct root_node *node, struct err *e);
 /* Whether the path is on another file system than the root. */
 MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err *e);
 

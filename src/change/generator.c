@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define SAID_MAX 4096
 #define LOOK_AGAIN_MS 5
@@ -46,17 +48,53 @@ bool generator_interrupted(void)
 	return false;
 }
 
-/* lvm, which grub-probe asks, complains about every descriptor that it did not open itself. */
-static char **environment_with(struct arena *a, char *setting)
+/*
+ * The PATH of whoever became root with "su", or of cron, has no directories of system programs, and
+ * generators leave out what they do not find: grub-mkconfig the entries of other systems.
+ */
+static const char *search_path(struct arena *a)
 {
-	size_t n = 0;
+	static const char *const usual[] = { "usr/local/sbin", "usr/local/bin", "usr/sbin",
+					     "usr/bin",        "sbin",          "bin" };
+	const char *path = getenv("PATH");
+
+	path = path ? path : "";
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		if (!strstr(arena_printf(a, ":%s:", path), arena_printf(a, ":/%s:", usual[i])))
+			path = arena_printf(a, "%s%s/%s", path, *path ? ":" : "", usual[i]);
+	}
+	return path;
+}
+
+/* Where it is in @path, whose empty part is the working directory, which is never meant here. */
+static const char *program_in(struct arena *a, const char *path, const char *name)
+{
+	if (strchr(name, '/'))
+		return name;
+	for (size_t n; *path; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		const char *program = arena_printf(a, "%.*s/%s", (int)n, path, name);
+
+		if (*path == '/' && faccessat(AT_FDCWD, program, X_OK, AT_EACCESS) == 0)
+			return program;
+	}
+	return NULL;
+}
+
+/* lvm, which grub-probe asks, complains about every descriptor that it did not open itself. */
+static char **environment_with(struct arena *a, const char *path)
+{
+	size_t n = 0, kept = 0;
 
 	while (environ && environ[n])
 		n++;
-	char **copy = arena_array(a, n + 2, sizeof(*copy));
-	if (n > 0)
-		memcpy(copy, environ, n * sizeof(*copy));
-	copy[n] = setting;
+	char **copy = arena_array(a, n + 3, sizeof(*copy));
+	for (size_t i = 0; i < n; i++) {
+		if (!str_starts(environ[i], "PATH="))
+			copy[kept++] = environ[i];
+	}
+	copy[kept++] = arena_printf(a, "PATH=%s", path);
+	copy[kept] = arena_strdup(a, "LVM_SUPPRESS_FD_WARNINGS=1");
 	return copy;
 }
 
@@ -89,11 +127,13 @@ static int set_files(posix_spawn_file_actions_t *files, int output, int lock_fd)
 
 static int start(struct arena *a, const char *const *argv, int output, int lock_fd, pid_t *ret)
 {
-	char suppress[] = "LVM_SUPPRESS_FD_WARNINGS=1";
+	const char *path = search_path(a), *program = program_in(a, path, argv[0]);
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	char *const *arguments;
 
+	if (!program)
+		return -ENOENT;
 	int error = -posix_spawn_file_actions_init(&files);
 	if (error < 0)
 		return error;
@@ -105,8 +145,8 @@ static int start(struct arena *a, const char *const *argv, int output, int lock_
 		/* posix_spawn() promises not to change what it takes without const */
 		memcpy(&arguments, &argv, sizeof(arguments));
 		if (error == 0)
-			error = -posix_spawnp(ret, argv[0], &files, &attributes, arguments,
-					      environment_with(a, suppress));
+			error = -posix_spawn(ret, program, &files, &attributes, arguments,
+					     environment_with(a, path));
 		posix_spawnattr_destroy(&attributes);
 	}
 	posix_spawn_file_actions_destroy(&files);

@@ -137,6 +137,16 @@ int entry_check_writable(struct host *host, const char *path, struct err *e)
 	return 0;
 }
 
+int entry_check_unlocked(const char *path, const struct root_node *node, struct err *e)
+{
+	if (!node->immutable)
+		return 0;
+	return err_refuse(e,
+			  "%s must not be changed, says its attribute: take that away with 'chattr "
+			  "-i -a' first",
+			  path);
+}
+
 /* ---- keeping ---- */
 
 /* What cannot be replaced is found before anything is done. */
@@ -148,12 +158,7 @@ static int check_kind(const struct entry *entry, struct err *e)
 		return err_refuse(e, "%s is a directory, a file is to be there", entry->path);
 	if (node->kind == ROOT_OTHER)
 		return err_refuse(e, "%s is neither a file nor a link", entry->path);
-	if (node->immutable)
-		return err_refuse(e,
-				  "%s must not be changed, says its attribute: take that away with "
-				  "'chattr -i -a' first",
-				  entry->path);
-	return 0;
+	return entry_check_unlocked(entry->path, node, e);
 }
 
 static int copy_file(const struct change *change, const struct entry *entry, const char *to,

@@ -30,3 +30,9 @@ bool config_has_word(const struct initramfs_config *config, const char *name, co
  */
 void kernel_locate(struct root *r, struct arena *a, struct initramfs_kernel *kernel,
 		   const char *const *vmlinuz, const char *const *images, bool has_default);
+
+/* Switched off by a file of that name in a directory that goes before. */
+bool hook_is_masked(struct root *r, struct arena *a, const char *hook);
+
+/* Which kernels have a unified image, and what makes it. */
+void unified_read(struct root *r, struct arena *a, struct initramfs_setup *setup);

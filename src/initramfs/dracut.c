@@ -67,6 +67,10 @@ static void locate(struct root *r, struct arena *a, const struct initramfs_setup
 static const char *const *build(struct arena *a, const struct initramfs_kernel *kernel,
 				const char *output)
 {
+	/* as 50-dracut.install does it, whatever dracut.conf says of uefi= */
+	if (kernel->maker == INITRAMFS_MAKER_UKIFY && kernel->unified_alone)
+		return text_list(a, "dracut", "--force", "--no-uefi", output, kernel->release,
+				 NULL);
 	return text_list(a, "dracut", "--force", output, kernel->release, NULL);
 }
 

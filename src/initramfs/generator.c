@@ -61,7 +61,7 @@ static void judge_owner(struct root *r, struct arena *a, struct initramfs_candid
 }
 
 /* A file of that name in a directory that goes before: a link to the null device, or empty. */
-static bool is_masked(struct root *r, struct arena *a, const char *hook)
+bool hook_is_masked(struct root *r, struct arena *a, const char *hook)
 {
 	static const struct {
 		const char *of, *in;
@@ -88,7 +88,7 @@ static void judge_hooks(struct root *r, struct arena *a, struct initramfs_candid
 	for (const char *const *hook = c->generator->hooks; *hook; hook++) {
 		if (root_look(r, a, *hook) != 0)
 			continue;
-		if (is_masked(r, a, *hook))
+		if (hook_is_masked(r, a, *hook))
 			c->masked = *hook;
 		else if (!c->hook)
 			c->hook = *hook;
@@ -232,11 +232,18 @@ void initramfs_read_setup(struct root *r, struct arena *a, const struct kernel_f
 		return;
 	ret->chosen->generator->read_config(r, a, &ret->config);
 	read_kernels(r, a, kernels, ret);
+	unified_read(r, a, ret);
 }
 
 const char *const *initramfs_build(const struct initramfs_setup *setup, struct arena *a,
 				   const struct initramfs_kernel *kernel, const char *output)
 {
+	/* see initramfs_use_unified(); dracut has its words in its configuration */
+	if (kernel->unified_alone && str_same(kernel->image, kernel->unified))
+		return initramfs_build_unified(
+			setup, a, kernel, NULL,
+			kernel->maker == INITRAMFS_MAKER_UKIFY ? kernel->unified_line : NULL,
+			output);
 	return setup->chosen->generator->build(a, kernel, path_absolute(a, output));
 }
 
@@ -248,5 +255,5 @@ const char *const *initramfs_rebuild(const struct initramfs_setup *setup, struct
 
 	if (own || !kernel->image)
 		return own;
-	return generator->build(a, kernel, path_absolute(a, kernel->image));
+	return initramfs_build(setup, a, kernel, kernel->image);
 }

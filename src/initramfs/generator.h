@@ -46,6 +46,13 @@ struct initramfs_config {
 	const struct initramfs_setting *scope_from; /* the evidence; NULL: the default */
 };
 
+/* What puts kernel, initramfs image and command line into one file in EFI/Linux. */
+enum initramfs_maker {
+	INITRAMFS_MAKER_NONE,
+	INITRAMFS_MAKER_DRACUT, /* itself: uefi=yes, or uki_generator=dracut of kernel-install(8) */
+	INITRAMFS_MAKER_UKIFY,  /* ukify(1), run by kernel-install(8) */
+};
+
 /* An installed kernel and its image. */
 struct initramfs_kernel {
 	const char *release;
@@ -56,6 +63,11 @@ struct initramfs_kernel {
 	const char *other_image; /* exists too, under another name that the generator uses */
 	/* mkinitcpio: the preset, and its configuration file and options; else NULL */
 	const char *preset, *preset_config, *preset_options;
+	/* the unified image that is there of this kernel; NULL: none, or a preset's, which is
+	 * @image. @unified_alone: its initramfs image is in no file of its own */
+	const char *unified, *unified_line; /* its command line, as far as it was read */
+	enum initramfs_maker maker;
+	bool unified_alone;
 };
 
 /* One file of the table INITRAMFS(x). Lists of paths end with NULL; the first that exists counts.
@@ -94,6 +106,9 @@ struct initramfs_setup {
 	struct initramfs_config config;
 	struct initramfs_kernel *kernels;
 	size_t n_kernels;
+	const char *ukify;           /* the program, as commands name it; NULL: none is needed */
+	const char *ukify_config;    /* uki.conf; NULL: there is none */
+	const char *unified_refusal; /* why no unified image is taken for one; NULL: no reason */
 };
 
 /* @kernels: those of host_read_kernel() whose images are looked for. */
@@ -116,3 +131,33 @@ const char *const *initramfs_rebuild(const struct initramfs_setup *setup, struct
  */
 const struct initramfs_setting *initramfs_setting(const struct initramfs_config *config,
 						  const char *name);
+
+/* ---- unified images ---- */
+
+/* What is in one besides kernel and initramfs image. */
+struct initramfs_unified {
+	const char *line;      /* its command line; NULL: it has none */
+	struct names sections; /* up to a second profile */
+	bool is_signed;
+};
+
+/* -EBADMSG when it is no EFI program, -ENODATA on a snapshot. */
+MUST_CHECK int initramfs_read_unified(struct root *r, struct arena *a, const char *path,
+				      struct initramfs_unified *ret, struct err *e);
+/* 1 when the initramfs image in it is exactly the file @image, 0 when it is another. */
+MUST_CHECK int initramfs_unified_holds(struct root *r, const char *path, const char *image,
+				       struct err *e);
+/*
+ * The host is started from its unified images: where such an image is the only file that holds a
+ * kernel's initramfs image it is that kernel's image from now on, for the commands too.
+ */
+void initramfs_use_unified(struct root *r, struct arena *a, struct initramfs_setup *setup);
+/*
+ * The command that makes the unified image of the kernel as file @output. @initrd: the initramfs
+ * image for ukify, a path of the root; NULL: it is made first, and goes again. @line: the command
+ * line; of dracut what it adds to the one that it is configured with, NULL: nothing.
+ */
+const char *const *initramfs_build_unified(const struct initramfs_setup *setup, struct arena *a,
+					   const struct initramfs_kernel *kernel,
+					   const char *initrd, const char *line,
+					   const char *output);

@@ -184,6 +184,13 @@ void image_plain_kernels(struct host *host, const struct kernel_facts *facts,
 	}
 }
 
+void image_use_boot(struct host *host, const struct boot_setup *boot,
+		    struct initramfs_setup *images)
+{
+	if (boot->chosen && str_eq(boot->chosen->loader->name, "uki"))
+		initramfs_use_unified(host->root, &host->arena, images);
+}
+
 int image_choose_kernel(const struct setup_work *work, const char *release,
 			const struct initramfs_kernel **ret, struct err *e)
 {
@@ -315,6 +322,23 @@ static int prove_gone(struct host *host, const struct step *step, const char *pa
 	return error;
 }
 
+/* The unified image that was made of it; its command line is as it should be by now. */
+static void leave_unified(const struct setup_work *work, const struct initramfs_kernel *kernel,
+			  struct plan *plan)
+{
+	struct step *step = plan_step(
+		work->arena, plan, STEP_COMMAND,
+		arena_printf(work->arena,
+			     "the unified image of %s was made with the early helper in it",
+			     kernel->release));
+
+	step->output = arena_concat(work->arena, kernel->unified, ".new");
+	step->becomes = kernel->unified;
+	step->argv = initramfs_build_unified(work->initramfs, work->arena, kernel, kernel->image,
+					     kernel->unified_line, step->output);
+	step->proof = prove_gone;
+}
+
 void image_leave_steps(const struct setup_work *work, struct plan *plan)
 {
 	const struct initramfs_setup *images = work->initramfs;
@@ -336,6 +360,8 @@ void image_leave_steps(const struct setup_work *work, struct plan *plan)
 					       kernel->release),
 				  plan);
 		step->proof = prove_gone;
+		if (kernel->unified && !str_eq(kernel->unified, kernel->image))
+			leave_unified(work, kernel, plan);
 	}
 }
 
@@ -395,15 +421,26 @@ static void count(const struct setup_work *work, struct room *rooms, const struc
 	room_of(work, rooms, "var/lib/passthru/changes")->needed += before;
 }
 
+/* Boot loaders add to what is looked at in a unified image, and make some themselves. */
+static bool makes_image(const struct step *step)
+{
+	return step->kind == STEP_COMMAND &&
+	       (step->proof == prove || (step->becomes && strstr(step->becomes, "/EFI/Linux/")));
+}
+
 int image_check_room(const struct setup_work *work, const struct plan *plan, struct err *e)
 {
 	struct room *rooms = arena_array(work->arena, plan->n_steps + 2, sizeof(*rooms));
+	const struct initramfs_kernel *kernel = work->kernel;
 
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct step *step = &plan->steps[i];
 
-		if (step->kind == STEP_COMMAND && step->proof == prove)
-			count(work, rooms, step, bytes_of(work, work->kernel->image));
+		if (makes_image(step))
+			count(work, rooms, step,
+			      bytes_of(work, step->proof != prove && kernel->unified
+						     ? kernel->unified
+						     : kernel->image));
 	}
 	for (const struct room *room = rooms; room->directory; room++) {
 		uint64_t free_bytes, needed = room->needed + room->peak;

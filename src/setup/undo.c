@@ -88,8 +88,11 @@ static void keep_others(struct plan *plan, const struct chain *chain)
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].kind != STEP_FILE || !touches(chain, plan->steps[i].path))
-			plan->steps[n++] = plan->steps[i];
+		const struct step *step = &plan->steps[i];
+		const char *path = step->kind == STEP_FILE ? step->path : step->becomes;
+
+		if (!path || !touches(chain, path))
+			plan->steps[n++] = *step;
 	}
 	plan->n_steps = n;
 }
@@ -116,20 +119,29 @@ static int leave_images(struct change_session *session, struct setup_undone *ret
 	struct setup_work work = { .host = host, .arena = &host->arena };
 	struct initramfs_setup images;
 	struct kernel_facts kernels;
+	struct boot_setup boot;
 	struct plan plan = { 0 };
 
 	host_read_kernel(host, &kernels);
 	initramfs_read_setup(host->root, &host->arena, &kernels, &images);
+	bootloader_read(host, &kernels, &images, &boot);
+	image_use_boot(host, &boot, &images);
 	work.initramfs = &images;
 	image_leave_steps(&work, &plan);
 	if (root_is_live(host->root))
 		return do_for_good(session, &plan, "images of later kernels", ret, e);
-	for (size_t i = 0; i < plan.n_steps; i++)
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		const char *path = plan.steps[i].becomes;
+
 		also(&host->arena, ret,
-		     arena_printf(&host->arena,
-				  "%s still has the early helper in it, which does nothing any "
-				  "more; 'passthru undo' on the system itself makes it anew",
-				  plan.steps[i].becomes));
+		     arena_printf(
+			     &host->arena,
+			     "%s still has the early helper in it, which %s; 'passthru undo' on "
+			     "the system itself makes it anew",
+			     path,
+			     strstr(path, "/EFI/Linux/") ? "acts if that image has its words, too"
+							 : "does nothing any more"));
+	}
 	return 0;
 }
 

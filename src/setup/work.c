@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- reading ---- */
 
@@ -45,6 +46,7 @@ int work_read(struct host *host, struct setup_work *ret, struct err *e)
 		image_plain_kernels(host, &ret->facts->kernel, ret->initramfs);
 	ret->boot = arena_alloc(&host->arena, sizeof(*ret->boot));
 	bootloader_read(host, &ret->facts->kernel, ret->initramfs, ret->boot);
+	image_use_boot(host, ret->boot, ret->initramfs);
 	return 0;
 }
 
@@ -94,10 +96,26 @@ void work_aim_at_state(struct setup_work *work)
 
 /* ---- what the boot loader is told ---- */
 
+/*
+ * Whether the image of before goes on fitting the kernel that its entry names. Where a kernel is
+ * named by its package (vmlinuz-linux), the next one takes its place, and modules of the one before
+ * are of no use to it. A unified image has its kernel in it.
+ */
+static bool stays_with_kernel(const struct initramfs_kernel *kernel)
+{
+	const char *image = kernel->image;
+	size_t n = image ? strlen(image) : 0;
+
+	return n > 0 && (strstr(image, kernel->release) ||
+			 (n > 4 && strcasecmp(image + n - 4, ".efi") == 0));
+}
+
 void work_look_at_image(struct setup_work *work)
 {
 	const char *kept = image_kept_path(work->arena, work->kernel);
 
+	if (!stays_with_kernel(work->kernel))
+		return;
 	/* one that has the helper already is not made anew; without the words it does nothing */
 	if (work->hook->generator &&
 	    (work->record.phase == SETUP_PERMANENT ? work_has(work->host, kept)

@@ -90,8 +90,9 @@ class Host:
             assert "default/grub.d" not in mkconfig
         self.write("usr/sbin/grub-mkconfig", mkconfig, 0o755)
         self.write("usr/bin/grub-editenv", "")
-        self.write("usr/sbin/update-initramfs", "")
-        self.write("etc/kernel/postinst.d/initramfs-tools", "")
+        if "pkgbase" not in variant:
+            self.write("usr/sbin/update-initramfs", "")
+            self.write("etc/kernel/postinst.d/initramfs-tools", "")
         for release in variant.get("kernels", KERNELS[:1]):
             self.kernel(release)
         for name in variant.get("early", []):
@@ -123,6 +124,16 @@ class Host:
         return (self.top / path).read_text()
 
     def kernel(self, release):
+        name = self.variant.get("pkgbase")
+        if name:
+            # the kernel's file is named by its package, not by its release (Arch, Manjaro)
+            self.write("usr/lib/modules/%s/pkgbase" % release, name + "\n")
+            self.write("usr/bin/mkinitcpio", "")
+            self.write("usr/share/libalpm/hooks/90-mkinitcpio-install.hook", "")
+            self.write("boot/vmlinuz-" + name, "kernel")
+            self.write("boot/initramfs-%s.img" % name, "image")
+            self.write("usr/lib/modules/%s/modules.builtin" % release, "")
+            return
         self.write("boot/vmlinuz-" + release, "kernel")
         self.write("boot/initrd.img-" + release, "image")
         self.write("boot/config-" + release, "CONFIG_X=y\n")
@@ -291,6 +302,8 @@ def run_variant(name, variant):
     with tempfile.TemporaryDirectory(prefix="passthru-grub-") as top:
         host = Host(top, variant)
         release = variant.get("release", KERNELS[0])
+        # what 10_linux makes of the kernel's file name
+        named = variant.get("named", release)
         early = variant.get("early", [])
         already = variant.get("already", [])
         before = host.generate()
@@ -308,8 +321,8 @@ def run_variant(name, variant):
             menu = host.read("boot/grub/grub.cfg")
             problems += differences(before.splitlines(), without_own(menu).splitlines(), "trial: the rest of the menu")
             add = [word for word in WORDS + TRIAL if word not in already]
-            problems += compare_own("trial", before, menu, "passthru-trial", "Trial boot of passthru, with Linux " + release, add, [],
-                                    "initrd.img-%s.passthru" % release, early, release)
+            problems += compare_own("trial", before, menu, "passthru-trial", "Trial boot of passthru, with Linux " + named, add, [],
+                                    "initrd.img-%s.passthru" % release, early, named)
             if "next_entry=passthru-trial\n" not in host.read("boot/grub/grubenv"):
                 problems.append("next_entry is not set")
         # kept
@@ -319,8 +332,8 @@ def run_variant(name, variant):
         if not found:
             menu = host.read("boot/grub/grub.cfg")
             problems += check_normal(before, without_own(menu), WORDS, already)
-            problems += compare_own("plain", before, menu, "passthru-without", "Without passthru, with Linux " + release, [], [],
-                                    "initrd.img-%s.passthru-old" % release, early, release)
+            problems += compare_own("plain", before, menu, "passthru-without", "Without passthru, with Linux " + named, [], [],
+                                    "initrd.img-%s.passthru-old" % release, early, named)
         # and back
         for step in answer.get("steps", []) + trial.get("steps", []):
             if "path" in step:
@@ -358,6 +371,8 @@ DISTRIBUTOR = "GRUB_DEFAULT=0\nGRUB_TIMEOUT=5\nGRUB_DISTRIBUTOR=%s\n" + 'GRUB_CM
 USUAL = DISTRIBUTOR % "Debian"
 
 IN_PLACE = {"has_dropins": False, "chosen": "grub"}
+# Arch's 10_linux takes all of the kernel's name
+ARCH = [sed_linux(("s,^[^0-9]*-,,g", "s,vmlinuz-,,g"))]
 RHEL7 = [sed_linux(("\tlinux\t", "\tlinux16 "), ("\tinitrd\t", "\tinitrd16 "), ('CLASS="--class gnu-linux', 'CLASS="--unrestricted --class gnu-linux'))]
 
 VARIANTS = {
@@ -384,6 +399,9 @@ VARIANTS = {
     "without drop-ins, a word is there already": dict(IN_PLACE, defaults=USUAL.replace("quiet", "quiet iommu=pt"), already=["iommu=pt"]),
     "without drop-ins, an assignment from another": dict(IN_PLACE, defaults="GRUB_CMDLINE_LINUX_DEFAULT='quiet splash'\nGRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT a.b=c\"\n"),
     "without drop-ins, no file": dict(IN_PLACE, defaults="", prepare=[lambda host: (host.top / "etc/default/grub").unlink()]),
+    "Arch: a kernel named by its package": dict(IN_PLACE, pkgbase="linux", kernels=["6.10.3-arch1-1"], release="6.10.3-arch1-1", named="linux"),
+    "Arch: linux-lts": dict(IN_PLACE, pkgbase="linux-lts", kernels=["6.6.44-1-lts"], release="6.6.44-1-lts", named="linux-lts", prepare=ARCH),
+    "Manjaro: a name with a part of the release": dict(IN_PLACE, pkgbase="6.6-x86_64", kernels=["6.6.44-1-MANJARO"], release="6.6.44-1-MANJARO", named="6.6-x86_64"),
     "RHEL 7: words for all entries": dict(IN_PLACE, prepare=RHEL7, defaults='GRUB_DISTRIBUTOR="Red Hat"\nGRUB_DEFAULT=saved\nGRUB_DISABLE_SUBMENU=true\n'
                                           'GRUB_CMDLINE_LINUX="crashkernel=auto rd.lvm.lv=rhel/root rhgb quiet"\nGRUB_DISABLE_RECOVERY="true"\n'),
 }

@@ -143,6 +143,20 @@ static void test_undo(void **state)
 	says(said, "1  undone");
 }
 
+/* A file system that was not mounted is no host without changes. */
+static void test_var_is_elsewhere(void **state)
+{
+	struct scene *s = *state;
+	char said[8192];
+
+	assert_int_equal(rename(temporary_path(&s->m.t, "var"), temporary_path(&s->m.t, "v")), 0);
+	assert_int_equal(mkdir(temporary_path(&s->m.t, "var"), 0755), 0);
+	assert_int_equal(rescue(s, list_words, said, sizeof(said)), 0);
+	says(said, "there is no change in var/lib/passthru/changes: is all mounted");
+	assert_int_equal(rescue(s, undo_words, said, sizeof(said)), 1);
+	says(said, "there is no change to undo in var/lib/passthru/changes: is all mounted");
+}
+
 /* What was killed, in the middle of an image, is taken back first. */
 static void test_interrupted(void **state)
 {
@@ -217,6 +231,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_undo, start, stop),
+		cmocka_unit_test_setup_teardown(test_var_is_elsewhere, start, stop),
 		cmocka_unit_test_setup_teardown(test_interrupted, start, stop),
 		cmocka_unit_test_setup_teardown(test_changed_since, start, stop),
 		cmocka_unit_test_setup_teardown(test_usage, start, stop),

@@ -192,6 +192,33 @@ static void test_confirm_auto(void **state)
 
 /* ---- kernels that come and go ---- */
 
+/* An image that is named by a package would meet the kernel that takes the place of its own. */
+static void test_old_image_meets_its_kernel(void **state)
+{
+	static const struct {
+		const char *image;
+		bool is_kept;
+	} images[] = { { "boot/initramfs-linux.img", false },
+		       { "boot/initrd.img-" OLD, true },
+		       { "boot/token/" OLD "/initrd", true },
+		       { "boot/EFI/Linux/arch-linux.efi", true } };
+	struct machine *m = *state;
+	struct setup_work work;
+
+	machine_open(m);
+	machine_ok(m, work_read(&m->host, &work, &m->e));
+	machine_ok(m, work_check(&work, OLD, &m->e));
+	struct initramfs_kernel kernel = *work.kernel;
+	work.kernel = &kernel;
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		kernel.image = images[i].image;
+		work.kept_image = NULL;
+		work_look_at_image(&work);
+		if (!work.kept_image == images[i].is_kept)
+			fail_msg("%s", kernel.image);
+	}
+}
+
 static void build(struct machine *m, const char *release)
 {
 	char command[1200];
@@ -318,6 +345,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_confirm_auto, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_later_kernel, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_image_made_since, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_old_image_meets_its_kernel, machine_start,
+						machine_stop),
 		cmocka_unit_test_setup_teardown(test_undo_elsewhere, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_undo_elsewhere_two_loaders, machine_start,
 						machine_stop),
