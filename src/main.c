@@ -15,14 +15,37 @@
 #include <sys/ioctl.h>
 
 #define HELP_COLUMNS 80
+#define HELP_INDENT 27 /* of what an option does */
 
 enum exit_status { EXIT_USAGE = 2, EXIT_FAILED = 3 };
 
 /* ---- help ---- */
 
+/* Filled to the width of a page, whatever the terminal; @column is where the first word goes. */
+static void print_filled(const char *text, size_t column, size_t indent)
+{
+	const char *gap = "";
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (*gap && column + 1 + n > HELP_COLUMNS) {
+			printf("\n%*s", (int)indent, "");
+			column = indent;
+			gap = "";
+		}
+		column += (size_t)printf("%s%.*s", gap, (int)n, text);
+		gap = " ";
+		text += n;
+		text += strspn(text, " ");
+	}
+	putchar('\n');
+}
+
 static void print_rows(const char *title, const struct option_row *rows, size_t n)
 {
 	char name[64];
+	size_t column;
 
 	if (n == 0)
 		return;
@@ -31,29 +54,19 @@ static void print_rows(const char *title, const struct option_row *rows, size_t 
 		snprintf(name, sizeof(name), "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
 			 rows[i].argument ? rows[i].argument : "");
 		if (rows[i].letter)
-			printf("  -%c, %-20s %s\n", rows[i].letter, name, rows[i].help);
+			column = (size_t)printf("  -%c, %-20s", rows[i].letter, name);
 		else
-			printf("      %-20s %s\n", name, rows[i].help);
+			column = (size_t)printf("      %-20s", name);
+		if (column >= HELP_INDENT)
+			putchar('\n');
+		printf("%*s", HELP_INDENT - (column < HELP_INDENT ? (int)column : 0), "");
+		print_filled(rows[i].help, HELP_INDENT, HELP_INDENT);
 	}
 }
 
-/* Filled to the width of a page, whatever the terminal. */
 static void print_paragraph(const char *text)
 {
-	size_t column = 0;
-
-	while (*text) {
-		size_t n = strcspn(text, " ");
-
-		if (column > 0 && column + 1 + n > HELP_COLUMNS) {
-			putchar('\n');
-			column = 0;
-		}
-		column += (size_t)printf("%s%.*s", column ? " " : "", (int)n, text);
-		text += n;
-		text += strspn(text, " ");
-	}
-	putchar('\n');
+	print_filled(text, 0, 0);
 }
 
 static void print_command_help(const struct command *command)
@@ -146,6 +159,7 @@ static int parse_pass(struct invocation *in, int argc, const char **argv, const 
 {
 	size_t n_own = in->command ? in->command->n_options : 0, n_global = n_global_rows;
 	struct poptOption *table = arena_array(&in->arena, n_own + n_global + 1, sizeof(*table));
+	const char *empty = NULL; /* most often the variable of a script that was never set */
 	int value;
 
 	fill_table(table, global_rows, n_global, 1);
@@ -155,13 +169,14 @@ static int parse_pass(struct invocation *in, int argc, const char **argv, const 
 					     in->command ? 0 : POPT_CONTEXT_POSIXMEHARDER);
 	while ((value = poptGetNextOpt(context)) > 0) {
 		size_t index = (size_t)value - 1;
+		const struct option_row *row = index < n_global
+						       ? &global_rows[index]
+						       : &in->command->options[index - n_global];
 		CLEANUP_FREE char *text = poptGetOptArg(context);
 
-		if (index < n_global)
-			set_option(&in->arena, &global_rows[index], &in->global, text);
-		else
-			set_option(&in->arena, &in->command->options[index - n_global], in->options,
-				   text);
+		if (text && !*text)
+			empty = row->name;
+		set_option(&in->arena, row, index < n_global ? &in->global : in->options, text);
 	}
 	int error = 0;
 	if (value < -1)
@@ -169,6 +184,8 @@ static int parse_pass(struct invocation *in, int argc, const char **argv, const 
 				  poptBadOption(context, POPT_BADOPTION_NOALIAS),
 				  poptStrerror(value), in->command ? " " : "",
 				  in->command ? in->command->name : "");
+	else if (empty)
+		error = err_usage(e, "the value of --%s is empty", empty);
 	const char **rest = poptGetArgs(context);
 	size_t n = 0;
 	while (rest && rest[n])
@@ -206,6 +223,9 @@ static int parse(struct invocation *in, int argc, char **argv, struct err *e)
 	}
 	const char *name = rest[0];
 	in->command = find_command(name);
+	if (!*name)
+		return err_usage(e, "the name of the command is empty; `passthru --help` lists "
+				    "the commands");
 	if (!in->command)
 		return err_usage(e, "there is no command %s; `passthru --help` lists them", name);
 	in->options = arena_alloc(&in->arena, in->command->options_size);
@@ -213,6 +233,10 @@ static int parse(struct invocation *in, int argc, char **argv, struct err *e)
 	error = parse_pass(in, (int)in->n_arguments, rest, &rest, e);
 	if (error < 0 || in->global.help)
 		return error;
+	for (size_t i = 0; i < in->n_arguments; i++) {
+		if (!*in->argument[i])
+			return err_usage(e, "argument %zu of %s is empty", i + 1, name);
+	}
 	if (in->n_arguments < in->command->min_arguments)
 		return err_usage(e, "%s needs %s; `passthru %s --help` explains it", name,
 				 in->command->arguments, name);
@@ -262,7 +286,8 @@ static int open_root(const struct invocation *in, struct root **ret, struct err 
 		return err_usage(e, "%s works on the running host only, not with --root",
 				 in->command->name);
 	if (flags & (COMMAND_CHANGES_HOST | COMMAND_CHANGES_ROOT) && geteuid() != 0)
-		return err_io(e, -EACCES, "%s changes this host and needs root", in->command->name);
+		return err_fail(e, -EACCES, "%s needs root: it changes %s", in->command->name,
+				in->global.root ? in->global.root : "this host");
 	if (!in->global.root)
 		return root_open_live(ret, e);
 	int error = root_open(in->global.root, ret, e);
@@ -323,16 +348,30 @@ static int exit_status(int answer, const struct err *e)
 	}
 }
 
-/* A file opened as descriptor 2 would receive the error messages. */
+/*
+ * A file opened as descriptor 2 would receive the error messages. One that is closed stays of no
+ * use: what stands there for it cannot be written to, so that an answer that nobody gets is a
+ * failure, as on a full disk.
+ */
 static void open_standard_descriptors(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* A page of help too may meet a full disk. */
+static int end_output(struct err *e)
+{
+	bool failed = ferror(stdout);
+
+	if (fflush(stdout) != 0 || failed)
+		return err_io(e, failed || !errno ? -EIO : -errno, "writing the answer");
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -343,12 +382,15 @@ int main(int argc, char **argv)
 	open_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	int answer = parse(&in, argc, argv, &e);
-	if (answer >= 0 && in.global.version)
+	if (answer >= 0 && in.global.version) {
 		printf("passthru %s\n", PASSTHRU_VERSION);
-	else if (answer >= 0 && (in.global.help || !in.command))
+		answer = end_output(&e);
+	} else if (answer >= 0 && (in.global.help || !in.command)) {
 		print_help(in.command);
-	else if (answer >= 0)
+		answer = end_output(&e);
+	} else if (answer >= 0) {
 		answer = execute(&in, &e);
+	}
 	if (answer < 0)
 		fprintf(stderr, "passthru: %s\n", doc_plain(&in.arena, e.text));
 	arena_free(&in.arena);

@@ -42,7 +42,7 @@
 	X(archive_read_free) \
 	X(archive_read_new) \
 	X(archive_read_next_header) \
-	X(archive_read_open_filename) \
+	X(archive_read_open_fd) \
 	X(archive_read_support_filter_gzip) \
 	X(archive_read_support_filter_xz) \
 	X(archive_read_support_filter_zstd) \
@@ -315,12 +315,15 @@ int snapshot_load(struct snapshot *s, const char *path, struct err *e)
 
 	if (error < 0)
 		return error;
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_io(e, -errno, "opening it");
 	struct archive *archive = la.archive_read_new();
 	la.archive_read_support_format_tar(archive);
 	la.archive_read_support_filter_gzip(archive);
 	la.archive_read_support_filter_xz(archive);
 	la.archive_read_support_filter_zstd(archive);
-	error = la.archive_read_open_filename(archive, path, 64 * 1024) == ARCHIVE_OK
+	error = la.archive_read_open_fd(archive, fd, 64 * 1024) == ARCHIVE_OK
 			? load_entries(s, archive, e)
 			: archive_failed(archive, e);
 	la.archive_read_free(archive);
@@ -427,18 +430,38 @@ static int write_archive(struct snapshot *s, int fd, const char *path, struct sn
 	return error;
 }
 
+/* What is renamed over is gone: that may be an old record, but neither a device, a pipe nor a link.
+ */
+static int check_target(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : err_io(e, -errno, "writing %s", path);
+	if (S_ISDIR(st.st_mode))
+		return err_io(e, -EISDIR, "writing %s", path);
+	return S_ISREG(st.st_mode)
+		       ? 0
+		       : err_fail(e, -EEXIST,
+				  "writing %s: it is no regular file and stays as it is; give the "
+				  "name of a new file",
+				  path);
+}
+
 int snapshot_save(struct root *recorder, const char *path, struct snapshot_size *ret, struct err *e)
 {
 	CLEANUP_FREE char *temporary = NULL;
-	int error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), e);
+	int error = check_target(path, e);
 
+	if (error == 0)
+		error = dl_load(LIBRARY, symbols, ARRAY_SIZE(symbols), e);
 	if (error < 0)
 		return error;
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return err_io(e, -ENOMEM, "writing %s", path);
 	CLEANUP_CLOSE int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0)
-		return err_io(e, -errno, "creating %s", temporary);
+		return err_io(e, -errno, "creating %s", path);
 	error = write_archive((struct snapshot *)recorder, fd, path, ret, e);
 	if (error == 0 && (fsync(fd) < 0 || rename(temporary, path) < 0))
 		error = err_io(e, -errno, "writing %s", path);

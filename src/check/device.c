@@ -8,6 +8,9 @@
 
 const char *device_path(struct verdict *v, const struct pci_function *f, const char *attribute)
 {
+	/* one whose place could not be read has its link alone */
+	if (!*f->path)
+		return arena_printf(v->arena, "sys/bus/pci/devices/%s/%s", f->name, attribute);
 	return arena_printf(v->arena, "%s/%s", f->path, attribute);
 }
 

@@ -5,6 +5,12 @@
 
 #include "check/device.h"
 
+/* The firmware did not choose it for the host's display: the host has another. */
+static bool is_spare(const struct pci_function *f)
+{
+	return f->facts->detail.boot_vga.error == 0 && f->facts->detail.boot_vga.value == 0;
+}
+
 static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 {
 	const struct use_words words = {
@@ -14,7 +20,12 @@ static void judge(struct host *host, struct pci_function *f, struct verdict *v)
 		.nobody = pci_is_display(f) ? "the host shows nothing on it, and no process has it "
 					      "open"
 					    : NULL,
-		.fix = "End what draws on it: stop these programs, or let them use another card.",
+		.fix = is_spare(f)
+			       ? "End what draws on it: log out, stop these programs; or reserve "
+				 "it from the next boot on, before anything can use it, with "
+				 "passthru setup."
+			       : "End what draws on it: stop these programs, or let them use "
+				 "another card.",
 	};
 
 	(void)host;

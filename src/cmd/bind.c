@@ -144,7 +144,7 @@ static void read_all(struct host *host)
 static const struct option_row rows[] = {
 	{ "dry-run", 0, OPTION_FLAG, NULL, "show what would be done and what refuses it",
 	  OPTION(dry_run) },
-	{ "yes", 0, OPTION_FLAG, NULL, "do not ask", OPTION(yes) },
+	{ "yes", 'y', OPTION_FLAG, NULL, "do not ask", OPTION(yes) },
 	{ "allow", 0, OPTION_LIST, "USE",
 	  "take it although it is in use: disk, network, display, input or open; may be repeated",
 	  OPTION(allow) },

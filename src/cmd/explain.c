@@ -193,7 +193,13 @@ static int feed_log(struct explain_log *log, const struct explain_options *optio
 
 	if (options->log)
 		return feed_file(log, options->log, e);
-	return run_read(options->last_boot ? last_boot : this_boot, feed, log, e);
+	int error = run_read(options->last_boot ? last_boot : this_boot, feed, log, e);
+	if (error < 0 && options->last_boot)
+		return err_wrap(e, error,
+				"the kernel's log of the boot before is not there or not readable: "
+				"it takes root, and a journal that outlives the boot (Storage= of "
+				"journald.conf)");
+	return error < 0 ? err_wrap(e, error, "the kernel's log may be readable by root only") : 0;
 }
 
 static int explain_log(struct request *request, const struct explain_options *options,

@@ -128,7 +128,7 @@ static int run_history(struct request *request, struct err *e)
 	    (text_number(request->argument[0], 10, UINT32_MAX, &number) < 0 || number == 0))
 		return err_usage(e, "history %s: give the number of a change",
 				 request->argument[0]);
-	error = change_history(request->host, &changes, e);
+	error = setup_read_history(request->host, &changes, e);
 	if (error < 0)
 		return error;
 	if (number)

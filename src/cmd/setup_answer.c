@@ -19,6 +19,15 @@ const char *setup_phase_word(enum setup_phase phase)
 	return words[phase];
 }
 
+int setup_read_history(struct host *host, struct change_list *ret, struct err *e)
+{
+	int error = change_history(host, ret, e);
+
+	/* the copies of files in there may hold secrets */
+	return error == -EACCES ? err_wrap(e, error, "the changes may be read by root only")
+				: error;
+}
+
 /* ---- steps ---- */
 
 /* What one step comes to, from the host as it is. */

@@ -21,6 +21,9 @@ void setup_show_names(struct request *request, const struct names *names);
 const char *setup_standing(struct host *host, const struct setup_state *state,
 			   const char **ret_word, const char **ret_next);
 
+/* change_history(); who may not read it is told who may. */
+MUST_CHECK int setup_read_history(struct host *host, struct change_list *ret, struct err *e);
+
 /* "trial", "permanent", "none" */
 const char *setup_phase_word(enum setup_phase phase);
 

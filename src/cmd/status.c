@@ -8,6 +8,7 @@
 #include "handover/handover.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static const struct verdict *find_verdict(const struct verdict *verdicts, size_t n, const char *id)
 {
@@ -92,8 +93,10 @@ static const char *next_step(struct host *host, const struct verdict *verdicts, 
 
 	if (verdict_count(verdicts, n, VERDICT_FAIL) > 0)
 		return "passthru check";
+	/* of a record, or as root already, the page of the check says what is missing */
 	if (verdict_count(verdicts, n, VERDICT_UNKNOWN) > 0)
-		return "passthru check, as root";
+		return root_is_live(host->root) && geteuid() != 0 ? "passthru check, as root"
+								  : "passthru check";
 	if (gpu && is_with_vfio(gpu))
 		return arena_printf(a, "passthru run --device %s ...", select_word(host, gpu));
 	return gpu ? arena_printf(a, "passthru check %s", select_word(host, gpu)) : "passthru list";

@@ -38,7 +38,7 @@ static int choose(struct host *host, unsigned number, struct undo_ask *ret, stru
 {
 	const struct change_info *first;
 	struct change_list *list = arena_alloc(&host->arena, sizeof(*list));
-	int error = change_history(host, list, e);
+	int error = setup_read_history(host, list, e);
 
 	if (error < 0)
 		return error;

@@ -40,7 +40,8 @@ static int parse_count(const char *option, const char *text, unsigned *ret, stru
 	if (!text)
 		return 0;
 	if (text_number(text, 10, UINT16_MAX, &number) < 0)
-		return err_usage(e, "%s is a number, not %s", option, text);
+		return err_usage(e, "%s is a number from 0 to %d, not %s", option, UINT16_MAX,
+				 text);
 	*ret = (unsigned)number;
 	return 0;
 }
@@ -103,10 +104,10 @@ static int parse_request(struct request *request, const struct sriov *s, struct 
 static int may_change(const struct request *request, struct err *e)
 {
 	if (!root_is_live(request->host->root))
-		return err_usage(e,
-				 "vfs makes and removes on the running host only, not with --root");
+		return err_usage(e, "vfs changes the running host only: with --root add --dry-run");
 	if (geteuid() != 0)
-		return err_io(e, -EACCES, "making and removing virtual functions needs root");
+		return err_fail(e, -EACCES,
+				"vfs needs root: it changes the virtual functions of this host");
 	return 0;
 }
 

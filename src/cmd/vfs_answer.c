@@ -39,17 +39,17 @@ static void add_nvme(struct request *request, struct doc_node *root, const struc
 	if (nvme->error == -ENOENT)
 		return;
 	struct doc_node *node = doc_section(root, "nvme", "NVMe");
-	doc_field(node, "controller", "controller", doc_string(nvme->controller));
+	doc_field(node, "controller", "Controller", doc_string(nvme->controller));
 	if (nvme->error) {
 		const char *reason = nvme->error == -EOPNOTSUPP
 					     ? "the drive has no virtualization management"
 					     : fact_reason(nvme->error);
 
-		doc_field(node, "state", "virtualization", doc_unknown(reason));
+		doc_field(node, "state", "Virtualization", doc_unknown(reason));
 		return;
 	}
-	add_resource(request, node, "queues", "queues", &nvme->queues);
-	add_resource(request, node, "vectors", "interrupts", &nvme->vectors);
+	add_resource(request, node, "queues", "Queues", &nvme->queues);
+	add_resource(request, node, "vectors", "Interrupts", &nvme->vectors);
 }
 
 static void add_device(struct request *request, const struct sriov *s)
@@ -61,16 +61,16 @@ static void add_device(struct request *request, const struct sriov *s)
 	if (now.kind == DOC_NUMBER && total.kind == DOC_NUMBER)
 		now = doc_as(now, arena_printf(a, "%" PRIu64 " of %" PRIu64, s->now.value,
 					       s->total.value));
-	doc_field(root, "address", "address", doc_string(s->pf->name));
-	doc_field(root, "name", request->numeric ? NULL : "name", function_name(request, s->pf));
-	doc_field(root, "driver", "driver", fact_text(s->pf->driver));
-	doc_field(root, "count", "virtual functions", now);
+	doc_field(root, "address", "Address", doc_string(s->pf->name));
+	doc_field(root, "name", request->numeric ? NULL : "Name", function_name(request, s->pf));
+	doc_field(root, "driver", "Driver", fact_text(s->pf->driver));
+	doc_field(root, "count", "Virtual functions", now);
 	doc_field(root, "total", NULL, total);
-	doc_field(root, "offset", "first at", fact_number(s->offset));
-	doc_field(root, "stride", "every", fact_number(s->stride));
-	doc_field(root, "vf_device", "their device id", fact_text(s->vf_device));
-	doc_field(root, "autoprobe", "host's drivers get new ones", fact_bool(s->autoprobe));
-	doc_field(root, "interface", s->interface ? "interface" : NULL, doc_string(s->interface));
+	doc_field(root, "offset", "First VF offset", fact_number(s->offset));
+	doc_field(root, "stride", "VF stride", fact_number(s->stride));
+	doc_field(root, "vf_device", "VF device id", fact_text(s->vf_device));
+	doc_field(root, "autoprobe", "Drivers autoprobe", fact_bool(s->autoprobe));
+	doc_field(root, "interface", s->interface ? "Interface" : NULL, doc_string(s->interface));
 	add_nvme(request, root, s);
 }
 

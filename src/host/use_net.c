@@ -379,8 +379,9 @@ static void add_routes(struct use_search *search, const char *interface)
 				.kind = USE_NETWORK,
 				.active = true,
 				.what = route->is_default
-						? arena_printf(a, "%s has the default route",
-							       interface)
+						? arena_printf(a, "%s has the %sdefault route",
+							       interface,
+							       route->is_v4 ? "" : "IPv6 ")
 						: arena_printf(a, "%s has the route to %s",
 							       interface, route->destination),
 				.where = route->where,

@@ -79,8 +79,9 @@ static int check_settings(struct sriov *s, const struct sriov_request *request, 
 				 "network interface",
 				 s->pf->name);
 	if (request->n_settings && s->link_error)
-		return err_io(e, s->link_error, "asking %s for its virtual functions",
-			      s->interface);
+		return err_fail(e, s->link_error,
+				"what the virtual functions of %s are set to is not known: %s",
+				s->interface, fact_reason(s->link_error));
 	for (size_t i = 0; i < request->n_settings; i++) {
 		const struct vf_setting *setting = &request->setting[i];
 		const char *user;

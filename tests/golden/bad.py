@@ -4,7 +4,7 @@
 usage: bad.py PROGRAM
 
 Each must end in exactly one sentence on stderr, nothing on stdout and the right exit status: 2 for a request that is wrong in itself,
-3 for what could not be found or read. A crash, a hang, a sanitizer's complaint or a terminal escape is a failure.
+3 for what could not be found, read or written. A crash, a hang, a sanitizer's complaint or a terminal escape is a failure.
 Prints TAP.
 """
 import gzip
@@ -12,6 +12,8 @@ import io
 import json
 import os
 import resource
+import stat
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -60,6 +62,16 @@ REQUESTS = (
     ("a way to confirm that there is not", ["plan", "--confirm", "never", "0000:00:01.0"]),
     ("a change that is no number", ["history", "first"]),
     ("a change with a sign", ["undo", "--dry-run", "+1"]),
+)
+# What a script gives whose variable was never set: the sentence must not have a hole in it.
+EMPTY = (
+    [""], ["list", ""], ["show", ""], ["explain", ""], ["history", ""], ["undo", "--dry-run", ""], ["snapshot", ""], ["vfs", "nic:0", ""],
+    ["list", "--root", ""], ["explain", "--log", ""], ["bind", "--dry-run", "--for=", "gpu:0"], ["plan", "--isolate", "", "gpu:0"],
+)
+# Answers of every kind, for nobody.
+ANSWERS = (
+    ["--help"], ["list", "--help"], ["--version"], ["list"], ["list", "--json"], ["check"], ["show", "gpu:0"], ["explain", "iommu-active"],
+    ["history"],
 )
 # What is no device at all.
 NO_DEVICES = (
@@ -217,6 +229,21 @@ class Bench:
             complaints.append("stderr is not one sentence: " + err[:2000])
         self.results.result(title, complaints)
 
+    def empty(self, words, *options):
+        _, _, err = tap.run(self.program, *options, *words)
+        self.refused("an empty argument: %s" % words, USAGE, *options, *words)
+        self.results.result("an empty argument is said to be: %s" % words, [] if " is empty" in err else [err])
+
+    def unwritten(self, title, words, **how):
+        """The answer goes where nothing can be written."""
+        done = subprocess.run([self.program, *words], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+                              timeout=tap.LIMIT_S, **how)
+        err = done.stderr.decode("utf-8", "backslashreplace")
+        complaints = ["exit status %d, not %d" % (done.returncode, FAILED)] * (done.returncode != FAILED)
+        if err.count("\n") != 1 or "writing the answer: " not in err:
+            complaints.append("stderr: " + err[:2000])
+        self.results.result("%s: %s" % (title, " ".join(words)), complaints)
+
     def answered(self, title, forbidden, *words):
         got, out, err = tap.run(self.program, *words)
         complaints = tap.unsafe(out + err) + self.memory()
@@ -234,7 +261,16 @@ def bad_requests(bench, root):
         bench.refused("no device: %s" % ascii(text[:40]), USAGE, "--root", root, "show", "--", text)
     for text in ABSENT_DEVICES:
         bench.refused("not there: %s" % text, FAILED, "--root", root, "show", text)
+    for words in EMPTY:
+        bench.empty(words, *([] if "--root" in words else ["--root", root]))
     bench.refused("not there, as JSON", FAILED, "--root", root, "--json", "show", "gpu:999")
+
+
+def bad_outputs(bench, root):
+    for words in ANSWERS:
+        with open("/dev/full", "wb") as full:
+            bench.unwritten("a full disk", ["--root", root, *words], stdout=full)
+        bench.unwritten("a closed output", ["--root", root, *words], preexec_fn=lambda: os.close(1))
 
 
 def bad_roots(bench, temp):
@@ -277,6 +313,18 @@ def snapshots(bench, temp):
         bench.answered("snapshot: " + title, "root:", "--root", file, "list")
         bench.answered("snapshot: %s, groups" % title, "root:", "--root", file, "list", "groups")
     write(archive())
+    os.mkfifo(os.path.join(temp, "fifo"))
+    os.symlink("fifo", os.path.join(temp, "link"))
+    write(archive(manifest=without(None, errors={"var/lib/passthru/changes": "EACCES"})))
+    for words in (["history"], ["undo", "--dry-run"]):
+        _, _, err = tap.run(bench.program, "--root", file, *words)
+        bench.refused("changes that may not be read: %s" % words[0], FAILED, "--root", file, *words)
+        bench.results.result("changes that may not be read, and who may: %s" % words[0], [] if "by root only" in err else [err])
+    write(archive())
+    for name in ("fifo", "link"):
+        bench.refused("snapshot: over a %s" % name, FAILED, "--root", file, "snapshot", os.path.join(temp, name))
+    bench.results.result("snapshot: what is no file is left alone",
+                         [] if stat.S_ISFIFO(os.stat(os.path.join(temp, "link")).st_mode) else ["it is gone"])
     bench.refused("snapshot: into a folder that is not there", FAILED, "--root", file, "snapshot", os.path.join(temp, "no/x.tar"))
 
 
@@ -287,6 +335,7 @@ def main():
         root = os.path.join(temp, "host")
         expand.read_host(os.path.join(HERE, "../hosts", HOST + ".host")).tree().write(root)
         bad_requests(bench, root)
+        bad_outputs(bench, root)
         bad_roots(bench, temp)
         snapshots(bench, temp)
     results.end()

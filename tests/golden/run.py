@@ -7,7 +7,8 @@ tests/golden/<host>/<command>.txt and .json hold what the program says with --nu
 the hardware database of the machine that runs the test. An answer other than "yes" or "done" is recorded with its exit status and
 its sentence on stderr. Besides, every answer must be the same from a snapshot of the fixture as from the fixture, hold no
 control characters, and, as JSON, be what docs/schema says. Verdicts must agree with the exit status, name evidence, and
-say what to do about what they fail; and each check must pass on one machine and not pass on another. Prints TAP.
+say what to do about what they fail. So must be all that can be asked of each function of a machine, though it is not
+recorded; and each check must pass on one machine and not pass on another. Prints TAP.
 """
 import concurrent.futures
 import difflib
@@ -140,8 +141,9 @@ def judge_host(program, name, update):
     with tempfile.TemporaryDirectory() as temp:
         root, snapshot = os.path.join(temp, name), os.path.join(temp, "snapshot.tar")
         host.tree().write(root)
-        status, out, err = tap.run(program, "--root", root, "snapshot", snapshot)
-        results.append(("%s: snapshot" % name, [] if status == 0 and not err else [transcript(status, out, err)]))
+        status, out, err = tap.run(program, "--root", root, "--json", "snapshot", snapshot)
+        results.append(("%s: snapshot" % name,
+                        [transcript(status, out, err)] if status or err else against_schema(out)))
         for words in [*COMMANDS, *host.golden]:
             for ending, options in (("txt", ["--numeric"]), ("json", ["--numeric", "--json"])):
                 status, out, err = tap.run(program, "--root", root, *words, *options)
@@ -158,7 +160,36 @@ def judge_host(program, name, update):
                     if words[0] == "check":
                         complaints += against_verdicts(out, status, seen)
                 results.append(("%s: %s, %s" % (name, " ".join(words), ending), complaints))
+        results.append(("%s: every answer as JSON" % name, every_answer(program, root, host)))
     return results, seen
+
+
+def against_exit(words, status, out, err):
+    """Complaints about an answer of a command that changes nothing, whatever the host is like."""
+    complaints = tap.unsafe(out) + tap.unsafe(err)
+    if status not in range(5):
+        complaints.append("exit status %d" % status)
+    if bool(out) == bool(err) or err.count("\n") > 1:
+        complaints.append("neither an answer nor one sentence: " + (out + err)[:500])
+    if out:
+        complaints += against_schema(out)
+    return ["%s: %s" % (" ".join(words), complaint) for complaint in complaints]
+
+
+def reading(host):
+    """Everything that can be asked of a fixture, of each of its functions."""
+    functions = sorted(f.address for f in host.functions.values())
+    yield from (["status"], ["history"], ["history", "1"], ["undo", "--dry-run"], ["release", "--dry-run", "--orphans"])
+    for words in ("check", "--all"), ("bind", "--dry-run"), ("release", "--dry-run"), ("plan",), ("setup", "--dry-run"):
+        yield [*words, *functions]
+    yield from (["vfs", "nic:0"], ["vfs", "nvme:0"])
+    for function in functions:
+        yield ["show", function]
+
+
+def every_answer(program, root, host):
+    return [complaint for words in reading(host)
+            for complaint in against_exit(words, *tap.run(program, "--root", root, "--json", *words))]
 
 
 def leftovers(names):

@@ -344,10 +344,21 @@ static void test_save(void **state)
 	assert_int_equal(
 		snapshot_save(f->recorder, temporary_path(&f->t, "in/folder"), &size, &f->e),
 		-EISDIR);
+	/* what is no file is not replaced by one: a pipe, /dev/null, a link to a device */
+	assert_int_equal(mkfifo(temporary_path(&f->t, "in/pipe"), 0600), 0);
+	assert_int_equal(symlink("pipe", temporary_path(&f->t, "in/link")), 0);
+	assert_int_equal(snapshot_save(f->recorder, temporary_path(&f->t, "in/pipe"), &size, &f->e),
+			 -EEXIST);
+	assert_int_equal(snapshot_save(f->recorder, temporary_path(&f->t, "in/link"), &size, &f->e),
+			 -EEXIST);
+	assert_int_equal(lstat(temporary_path(&f->t, "in/pipe"), &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(lstat(temporary_path(&f->t, "in/link"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
 	/* nothing half written stays behind */
 	assert_int_equal(root_open(temporary_path(&f->t, "in"), &dir, &f->e), 0);
 	assert_int_equal(root_list(dir, &f->a, "", &names), 0);
-	assert_int_equal(names.n, 2);
+	assert_int_equal(names.n, 4);
 	root_close(dir);
 }
 

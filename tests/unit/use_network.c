@@ -107,7 +107,7 @@ static void test_v6(void **state)
 		 tail, tail);
 	fake_file(&u->k->tree, "proc/net/ipv6_route", text);
 	assert_use(u, NIC, USE_NETWORK, true, "eth0 has the route to 2001:db8::/64");
-	assert_use(u, NIC, USE_NETWORK, true, "eth0 has the default route");
+	assert_use(u, NIC, USE_NETWORK, true, "eth0 has the IPv6 default route");
 }
 
 /* Route on a bridge, on a bond, of which the interface is a port: both are named, and the route. */
