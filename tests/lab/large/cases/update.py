@@ -3,7 +3,7 @@ SHORT = ()
 
 # Whatever an entry, a drop-in or an image has of passthru.  An image is looked into by the generator's own program.
 TRACES = """
-grep -rl passthru /boot /etc $(ls -d /efi 2>/dev/null) || true
+grep -rlI passthru /boot /etc $(ls -d /efi 2>/dev/null) || true
 for image in /boot/initrd.img-*; do
 	if command -v lsinitramfs >/dev/null; then list=lsinitramfs; else list=lsinitrd; fi
 	! $list "$image" | grep -q passthru || echo "$image has it inside"
