@@ -126,7 +126,7 @@ class Lab:
         return state in self.took_s
 
     def rescue(self, disk):
-        """Another system, not yet started, that has @disk as its second one: vdb."""
+        """Another system, not yet started, that has @disk as its second one."""
         name = "grub-bios" if self.name != "grub-bios" else "sdboot-initramfs-tools"
         built = subprocess.run([os.path.join(machine.HERE, "disk.sh"), name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
         base = built.stdout.strip()

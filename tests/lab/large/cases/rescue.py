@@ -1,10 +1,12 @@
 """Undo from another system, with the disk mounted: neither its kernel nor its boot loader is needed."""
 SHORT = ()
+# By the ids that disk.sh gives: which of two disks is vda depends on the order in which the kernel finds them.
+ROOT, BOOT, ESP = "mount UUID=7a550000-0000-4000-8000-0000000000%d1 /mnt", "mount UUID=7a550000-0000-4000-8000-0000000000%d2 /mnt/boot", "mount UUID=7A55-00%d3 "
 MOUNT = {
-    "grub-bios": "mount /dev/vdb3 /mnt",
-    "grub-uefi-dracut": "mount /dev/vdb4 /mnt && mount /dev/vdb3 /mnt/boot && mount /dev/vdb2 /mnt/boot/efi",
-    "sdboot-initramfs-tools": "mount /dev/vdb3 /mnt && mount /dev/vdb2 /mnt/boot/efi",
-    "sdboot-dracut": "mount /dev/vdb3 /mnt && mount /dev/vdb2 /mnt/efi",
+    "grub-bios": ROOT % 0,
+    "grub-uefi-dracut": " && ".join((ROOT % 1, BOOT % 1, ESP % 1 + "/mnt/boot/efi")),
+    "sdboot-initramfs-tools": " && ".join((ROOT % 2, ESP % 2 + "/mnt/boot/efi")),
+    "sdboot-dracut": " && ".join((ROOT % 3, ESP % 3 + "/mnt/efi")),
 }
 
 
