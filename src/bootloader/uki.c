@@ -202,6 +202,16 @@ static int plan_plain(const struct boot_facts *facts, const struct bls_list *lis
 			  &file, e);
 }
 
+/* The plan makes the initramfs image of the kernel anew. */
+static bool is_rebuilt(const struct boot_change *change, const struct initramfs_kernel *kernel)
+{
+	for (size_t i = 0; i < change->n_rebuilt; i++) {
+		if (change->rebuilt[i] == kernel)
+			return true;
+	}
+	return false;
+}
+
 /* The images that get the words: of presets those that the plan makes, of others all; that of the
  * trial's kernel is the last. */
 static int read_images(const struct boot_facts *facts, const struct boot_change *change,
@@ -214,11 +224,9 @@ static int read_images(const struct boot_facts *facts, const struct boot_change 
 	*ret_n = 0;
 	for (size_t i = 0; i < setup->n_kernels; i++) {
 		const struct initramfs_kernel *kernel = &setup->kernels[i];
-		bool rebuilt = kernel->unified != NULL;
 
-		for (size_t k = 0; !rebuilt && k < change->n_rebuilt; k++)
-			rebuilt = change->rebuilt[k] == kernel;
-		if (kernel == change->kernel || !rebuilt || !uki_of(kernel, &uki))
+		if (kernel == change->kernel || !(kernel->unified || is_rebuilt(change, kernel)) ||
+		    !uki_of(kernel, &uki))
 			continue;
 		int error = uki_check(facts, kernel, &list[(*ret_n)++], e);
 		if (error < 0)
@@ -273,13 +281,9 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 		return error;
 	move_before_commands(facts->arena, plan, before);
 	for (size_t i = 0; error == 0 && i < n; i++) {
-		/* a preset's may stay as it is */
-		bool made = images[i].maker != UKI_MKINITCPIO;
-
-		for (size_t k = 0; !made && k < change->n_rebuilt; k++)
-			made = change->rebuilt[k] == images[i].kernel;
 		kept = change->plain_image;
-		if (made)
+		/* a preset's may stay as it is */
+		if (images[i].maker != UKI_MKINITCPIO || is_rebuilt(change, images[i].kernel))
 			error = uki_image(facts, change, &images[i], plan, &kept, e);
 	}
 	if (error == 0)

@@ -24,15 +24,15 @@ struct uki {
 bool uki_of(const struct initramfs_kernel *kernel, struct uki *ret);
 /* The boot partition that the file is on; NULL: none that a boot loader reads. */
 const char *uki_base(const struct boot_facts *facts, const char *path);
-/*
- * The section ".cmdline" of the file, without what stands behind its text; -ENOENT when it has
- * none, -EBADMSG when it is no EFI program.
- */
-MUST_CHECK int uki_command_line(struct host *host, const char *path, const char **ret,
-				struct err *e);
 
 /* ---- uki_check.c ---- */
 
+/*
+ * What is in the file, with its command line, which has to be there: -ENOENT when it is not, or no
+ * file is; -EBADMSG when that is no EFI program.
+ */
+MUST_CHECK int uki_read(struct host *host, const char *path, struct initramfs_unified *ret,
+			struct err *e);
 /* Reads the image of the kernel. -EOPNOTSUPP when none, or none like it, can be made. */
 MUST_CHECK int uki_check(const struct boot_facts *facts, const struct initramfs_kernel *kernel,
 			 struct uki *ret, struct err *e);

@@ -53,6 +53,15 @@ bool uki_secure_boot(const struct boot_facts *facts)
 	return facts->kernels->secure_boot.error == 0 && facts->kernels->secure_boot.value;
 }
 
+int uki_read(struct host *host, const char *path, struct initramfs_unified *ret, struct err *e)
+{
+	int error = initramfs_read_unified(host->root, &host->arena, path, ret, e);
+
+	if (error == 0 && !ret->line)
+		error = err_fail(e, -ENOENT, "%s has no command line in it", path);
+	return error;
+}
+
 /* A command line that the preset names is the only one that mkinitcpio reads. */
 static int check_preset(const struct boot_facts *facts, const struct initramfs_kernel *kernel,
 			struct err *e)

@@ -90,18 +90,15 @@ static int prove_image(struct host *host, const struct step *step, const char *p
 	const struct image_proof *proof = step->data;
 	struct initramfs_unified now;
 	struct step inner = *step;
-	const char *line = NULL;
 	int error = 0;
 
 	inner.data = proof->data;
 	if (proof->proof)
 		error = proof->proof(host, &inner, path, e);
 	if (error == 0)
-		error = uki_command_line(host, path, &line, e);
+		error = uki_read(host, path, &now, e);
 	if (error == 0)
-		error = initramfs_read_unified(host->root, &host->arena, path, &now, e);
-	if (error == 0)
-		error = check_line(&host->arena, proof, path, line, e);
+		error = check_line(&host->arena, proof, path, now.line, e);
 	if (error == 0 && proof->old.now.is_signed && !now.is_signed)
 		error = err_fail(e, -EIO, "%s is not signed, and the image of before is", path);
 	return error < 0 ? error : check_sections(proof, path, &now.sections, e);
@@ -250,20 +247,17 @@ int uki_image(const struct boot_facts *facts, const struct boot_change *change,
 static struct names ours(const struct boot_facts *facts, const struct names *words)
 {
 	const struct initramfs_setup *setup = facts->initramfs;
-	struct names mine = { 0 };
-	const char *line = "", *kept;
+	struct initramfs_unified old = { 0 };
 	struct uki uki;
 
-	for (size_t i = 0; i < setup->n_kernels; i++) {
-		kept = uki_of(&setup->kernels[i], &uki)
-			       ? arena_concat(facts->arena, uki.path, ".passthru-old")
-			       : NULL;
-		if (kept && boot_has(facts, kept) &&
-		    uki_command_line(facts->host, kept, &line, NULL) == 0)
-			break;
+	for (size_t i = 0; !old.line && i < setup->n_kernels; i++) {
+		const char *kept = uki_of(&setup->kernels[i], &uki)
+					   ? arena_concat(facts->arena, uki.path, ".passthru-old")
+					   : NULL;
+		if (kept && boot_has(facts, kept) && uki_read(facts->host, kept, &old, NULL) < 0)
+			old.line = NULL;
 	}
-	mine = uki_missing(facts, line, words);
-	return mine;
+	return uki_missing(facts, old.line ? old.line : "", words);
 }
 
 int uki_leave(const struct boot_facts *facts, const struct uki *uki, const struct names *words,

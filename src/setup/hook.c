@@ -119,15 +119,6 @@ static const struct hook_file unit_files[] = {
 	{ "etc/systemd/system/passthru-early.service", "passthru-early.service", 0644 },
 };
 
-static const struct hook hooks[] = {
-	{ "initramfs-tools", initramfs_tools_files, ARRAY_SIZE(initramfs_tools_files),
-	  called_by_initramfs_tools },
-	{ "dracut", dracut_files, ARRAY_SIZE(dracut_files), called_by_dracut },
-	{ "mkinitcpio", mkinitcpio_files, ARRAY_SIZE(mkinitcpio_files), called_by_mkinitcpio },
-	{ "mkinitfs", mkinitfs_files, ARRAY_SIZE(mkinitfs_files), called_by_mkinitfs },
-};
-static const struct hook hook_unit = { NULL, unit_files, ARRAY_SIZE(unit_files), NULL };
-
 const char *hook_text(const char *name)
 {
 	for (const struct setup_text *t = setup_texts; t->name; t++) {
@@ -137,8 +128,6 @@ const char *hook_text(const char *name)
 	abort(); /* a row of the tables above names a file that was not built in */
 }
 
-/* ---- choosing ---- */
-
 static bool program_says(const struct setup_work *work, const char *words)
 {
 	struct bytes text;
@@ -147,54 +136,6 @@ static bool program_says(const struct setup_work *work, const char *words)
 	return root_read_max(work->host->root, work->arena, program, (size_t)1024 * 1024, &text) ==
 		       0 &&
 	       memmem(text.data, text.n, words, strlen(words));
-}
-
-/*
- * Before 0.132 update-initramfs compared each image with a checksum of its own, in
- * var/lib/initramfs-tools, and left one alone for ever that was made by other means; Ubuntu's came
- * with that turned off. Later ones write the checksum and never read it; from 0.138 on there is
- * none.
- */
-static int check_version(const struct setup_work *work, const struct hook *hook, struct err *e)
-{
-	if (hook->called != called_by_initramfs_tools || !program_says(work, "altered_check") ||
-	    program_says(work, "\ntakeover=1\n"))
-		return 0;
-	(void)err_refuse(
-		e,
-		"this %s compares images with checksums that it keeps, and would never "
-		"again update one that this program has made: upgrade initramfs-tools to 0.132 "
-		"or later, which Debian 10 has",
-		work->initramfs->chosen->program);
-	return -EOPNOTSUPP;
-}
-
-int hook_choose(const struct setup_work *work, const struct hook **ret, struct err *e)
-{
-	const struct initramfs_setup *images = work->initramfs;
-	const char *generator = images->chosen ? images->chosen->generator->name : NULL;
-
-	for (size_t i = 0; generator && i < ARRAY_SIZE(hooks); i++) {
-		if (!str_eq(hooks[i].generator, generator))
-			continue;
-		*ret = &hooks[i];
-		return check_version(work, *ret, e);
-	}
-	*ret = &hook_unit;
-	if (!generator && images->n_candidates > 0) {
-		(void)err_refuse(e, "%s", images->refusal);
-		return -EOPNOTSUPP;
-	}
-	if (unit_possible(work->host) && (!generator || str_eq(generator, "booster")))
-		return 0;
-	(void)err_refuse(e,
-			 "%s%s, and %s: nothing here can run the early helper before drivers are "
-			 "looked for",
-			 generator ? generator : "no generator of initramfs images was found",
-			 generator ? " makes the images of this host" : "",
-			 unit_possible(work->host) ? "its images run no script of others"
-						   : "this host is not started by systemd");
-	return -EOPNOTSUPP;
 }
 
 /* ---- mkinitcpio's list of hooks ---- */
@@ -293,18 +234,68 @@ static int mkinitfs_steps(const struct setup_work *work, struct plan *plan, stru
 	return 0;
 }
 
-/* ---- steps ---- */
+/* ---- choosing ---- */
 
-static int generator_steps(const struct setup_work *work, struct plan *plan, struct err *e)
+static const struct hook hooks[] = {
+	{ "initramfs-tools", initramfs_tools_files, ARRAY_SIZE(initramfs_tools_files),
+	  called_by_initramfs_tools, NULL },
+	{ "dracut", dracut_files, ARRAY_SIZE(dracut_files), called_by_dracut, NULL },
+	{ "mkinitcpio", mkinitcpio_files, ARRAY_SIZE(mkinitcpio_files), called_by_mkinitcpio,
+	  mkinitcpio_steps },
+	{ "mkinitfs", mkinitfs_files, ARRAY_SIZE(mkinitfs_files), called_by_mkinitfs,
+	  mkinitfs_steps },
+};
+static const struct hook hook_unit = { NULL, unit_files, ARRAY_SIZE(unit_files), NULL, NULL };
+
+/*
+ * Before 0.132 update-initramfs compared each image with a checksum of its own, in
+ * var/lib/initramfs-tools, and left one alone for ever that was made by other means; Ubuntu's came
+ * with that turned off. Later ones write the checksum and never read it; from 0.138 on there is
+ * none.
+ */
+static int check_version(const struct setup_work *work, const struct hook *hook, struct err *e)
 {
-	const char *generator = work->hook->generator;
-
-	if (generator && str_eq(generator, "mkinitcpio"))
-		return mkinitcpio_steps(work, plan, e);
-	if (generator && str_eq(generator, "mkinitfs"))
-		return mkinitfs_steps(work, plan, e);
-	return 0;
+	if (hook->called != called_by_initramfs_tools || !program_says(work, "altered_check") ||
+	    program_says(work, "\ntakeover=1\n"))
+		return 0;
+	(void)err_refuse(
+		e,
+		"this %s compares images with checksums that it keeps, and would never "
+		"again update one that this program has made: upgrade initramfs-tools to 0.132 "
+		"or later, which Debian 10 has",
+		work->initramfs->chosen->program);
+	return -EOPNOTSUPP;
 }
+
+int hook_choose(const struct setup_work *work, const struct hook **ret, struct err *e)
+{
+	const struct initramfs_setup *images = work->initramfs;
+	const char *generator = images->chosen ? images->chosen->generator->name : NULL;
+
+	for (size_t i = 0; generator && i < ARRAY_SIZE(hooks); i++) {
+		if (!str_eq(hooks[i].generator, generator))
+			continue;
+		*ret = &hooks[i];
+		return check_version(work, *ret, e);
+	}
+	*ret = &hook_unit;
+	if (!generator && images->n_candidates > 0) {
+		(void)err_refuse(e, "%s", images->refusal);
+		return -EOPNOTSUPP;
+	}
+	if (unit_possible(work->host) && (!generator || str_eq(generator, "booster")))
+		return 0;
+	(void)err_refuse(e,
+			 "%s%s, and %s: nothing here can run the early helper before drivers are "
+			 "looked for",
+			 generator ? generator : "no generator of initramfs images was found",
+			 generator ? " makes the images of this host" : "",
+			 unit_possible(work->host) ? "its images run no script of others"
+						   : "this host is not started by systemd");
+	return -EOPNOTSUPP;
+}
+
+/* ---- steps ---- */
 
 int hook_steps(const struct setup_work *work, struct plan *plan, struct err *e)
 {
@@ -325,5 +316,5 @@ int hook_steps(const struct setup_work *work, struct plan *plan, struct err *e)
 		plan_file(work->arena, plan, "systemd starts the early helper before udev",
 			  "etc/systemd/system/sysinit.target.d/passthru.conf",
 			  (struct bytes){ "[Unit]\nWants=passthru-early.service\n", 36 }, 0);
-	return generator_steps(work, plan, e);
+	return hook->steps ? hook->steps(work, plan, e) : 0;
 }

@@ -191,6 +191,11 @@ void image_use_boot(struct host *host, const struct boot_setup *boot,
 		initramfs_use_unified(host->root, &host->arena, images);
 }
 
+bool image_is_unified(const char *path)
+{
+	return strstr(path, "/EFI/Linux/");
+}
+
 int image_choose_kernel(const struct setup_work *work, const char *release,
 			const struct initramfs_kernel **ret, struct err *e)
 {
@@ -425,7 +430,7 @@ static void count(const struct setup_work *work, struct room *rooms, const struc
 static bool makes_image(const struct step *step)
 {
 	return step->kind == STEP_COMMAND &&
-	       (step->proof == prove || (step->becomes && strstr(step->becomes, "/EFI/Linux/")));
+	       (step->proof == prove || (step->becomes && image_is_unified(step->becomes)));
 }
 
 int image_check_room(const struct setup_work *work, const struct plan *plan, struct err *e)

@@ -95,6 +95,8 @@ struct hook {
 	size_t n_files;
 	/* 0 when the image calls the helper before drivers are looked for */
 	int (*called)(struct initramfs_image *image, struct arena *a, struct err *e);
+	/* what depends on the host's own files; NULL: nothing */
+	int (*steps)(const struct setup_work *work, struct plan *plan, struct err *e);
 };
 
 /* How it is done on this host. -EOPNOTSUPP (ERR_REFUSED). */
@@ -110,6 +112,8 @@ void image_plain_kernels(struct host *host, const struct kernel_facts *facts,
 /* Which of the images the host is started from: the boot loader says so. */
 void image_use_boot(struct host *host, const struct boot_setup *boot,
 		    struct initramfs_setup *images);
+/* Whether the path is that of a unified image, of this kernel or another. */
+bool image_is_unified(const char *path);
 /* The kernel of a trial: the running one, or the newest that can be booted. */
 MUST_CHECK int image_choose_kernel(const struct setup_work *work, const char *release,
 				   const struct initramfs_kernel **ret, struct err *e);

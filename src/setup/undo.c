@@ -139,8 +139,8 @@ static int leave_images(struct change_session *session, struct setup_undone *ret
 			     "%s still has the early helper in it, which %s; 'passthru undo' on "
 			     "the system itself makes it anew",
 			     path,
-			     strstr(path, "/EFI/Linux/") ? "acts if that image has its words, too"
-							 : "does nothing any more"));
+			     image_is_unified(path) ? "acts if that image has its words, too"
+						    : "does nothing any more"));
 	}
 	return 0;
 }

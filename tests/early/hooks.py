@@ -13,23 +13,10 @@ import subprocess
 import sys
 import tempfile
 
+from tap import end, put, test
+
 FOLDER = sys.argv[1]
 TOOLS = os.path.join(sys.argv[2] if len(sys.argv) > 2 else "/", "usr/share/initramfs-tools")
-results = []
-
-
-def test(good, name, saw=""):
-    results.append(bool(good))
-    print("%s %d - %s" % ("ok" if good else "not ok", len(results), name), flush=True)
-    if not good:
-        print("# " + str(saw).replace("\n", "\n# "))
-
-
-def put(path, text):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    os.chmod(path, 0o755)
 
 
 def script(name, top):
@@ -120,5 +107,4 @@ def order():
 loads()
 fills()
 order()
-print("1..%d" % len(results))
-sys.exit(not all(results))
+end()

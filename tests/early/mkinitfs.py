@@ -12,29 +12,16 @@ import subprocess
 import sys
 import tempfile
 
+from tap import end, put, test
+
 FOLDER = sys.argv[1]
 SHELLS = [["sh"]] + ([["busybox", "sh"]] if shutil.which("busybox") else [])
 INIT = "#!/bin/sh\n# its own\necho init goes on\n"
-results = []
-
-
-def test(good, name, saw=""):
-    results.append(bool(good))
-    print("%s %d - %s" % ("ok" if good else "not ok", len(results), name), flush=True)
-    if not good:
-        print("# " + str(saw).replace("\n", "\n# "))
 
 
 def text(name):
     with open(os.path.join(FOLDER, name), encoding="utf-8") as f:
         return f.read()
-
-
-def put(path, content, mode=0o755):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(content)
-    os.chmod(path, mode)
 
 
 HELPER = re.search(r"\$\((\S+/passthru-early)\)", text("mkinitfs-early"))[1]
@@ -187,5 +174,4 @@ for sh in SHELLS:
     composes(sh)
     goes_on(sh)
     before_init(sh)
-print("1..%d" % len(results))
-sys.exit(not all(results))
+end()

@@ -15,16 +15,12 @@ import sys
 import tempfile
 import time
 
+from tap import end, test
+
 PROGRAM = sys.argv[1]
 HEAD = "passthru-devices 1\n"
 GPU = "0000:41:00.0 10de:2204 1043:87d5 030000 0000:40/01.1/00.0 - 0 vfio-pci\n"
 ALIAS = "pci:v000010DEd00002204sv00001043sd000087D5bc03sc00i00\n"
-results = []
-
-
-def test(good, name):
-    results.append(bool(good))
-    print("%s %d - %s" % ("ok" if good else "not ok", len(results), name), flush=True)
 
 
 class Tree:
@@ -220,5 +216,4 @@ places()
 hang()
 garbage()
 speed()
-print("1..%d" % len(results))
-sys.exit(not all(results))
+end()

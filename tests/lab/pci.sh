@@ -40,6 +40,15 @@ drivers() {
 	done | paste -s -d ' ' -
 }
 
+# reserved_line ADDRESS TWINS : its line in etc/passthru/devices
+reserved_line() {
+	cd "$pci/devices/$1" || exit
+	slot=$(readlink -f . | sed 's|.*/pci\([^/]*\)|\1|; s|/[0-9a-f]*:[0-9a-f]*:|/|g')
+	echo "$1 $(cat vendor):$(cat device) $(cat subsystem_vendor):$(cat subsystem_device) $(cat class) $slot - $2 vfio-pci" |
+		sed 's/0x//g'
+	cd / || exit
+}
+
 # Everything that a handover may change, in a form that can be compared; an empty file in the state directory
 # is a lock.
 dump() {

@@ -6,8 +6,6 @@
 #include "bootloader/grub.h"
 #include "tests/unit/grub_host.h"
 
-#include <stdio.h>
-
 static struct plan plan;
 static struct err e;
 
@@ -37,47 +35,28 @@ static struct boot_change wanted(void)
 static void has_disk(void)
 {
 	has("proc/self/mountinfo", "21 1 8:2 / / rw shared:1 - ext4 /dev/sda2 rw\n");
-	has("sys/devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2/dev", "8:2\n");
-	fake_link(&machine.tree, "sys/dev/block/8:2",
-		  "../../devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2");
-}
-
-/* GRUB's environment block: 1024 bytes. */
-static void has_block(const char *variables)
-{
-	char block[1025];
-	size_t n =
-		(size_t)snprintf(block, sizeof(block), "# GRUB Environment Block\n%s", variables);
-
-	memset(block + n, '#', 1024 - n);
-	fake_bytes(&machine.tree, "boot/grub/grubenv", block, 1024);
+	has_partition();
 }
 
 static void has_all(void)
 {
 	has_debian_grub();
 	has_disk();
-	has_block("");
+	has_block("boot/grub/grubenv", "");
 }
 
 static int trial(void)
 {
 	struct boot_change change = wanted();
 
-	plan = (struct plan){ 0 };
-	e = (struct err){ 0 };
-	read_all();
-	return bootloader_trial(&boot, &change, &plan, &e);
+	return plan_anew(bootloader_trial, &change, &plan, &e);
 }
 
 static int permanent(void)
 {
 	struct boot_change change = wanted();
 
-	plan = (struct plan){ 0 };
-	e = (struct err){ 0 };
-	read_all();
-	return bootloader_permanent(&boot, &change, &plan, &e);
+	return plan_anew(bootloader_permanent, &change, &plan, &e);
 }
 
 static void says(const char *sentence)
@@ -178,12 +157,12 @@ static void trial_before(void **state)
 {
 	(void)state;
 	has_all();
-	has_block("saved_entry=0\nnext_entry=\n");
+	has_block("boot/grub/grubenv", "saved_entry=0\nnext_entry=\n");
 	assert_int_equal(trial(), 0);
 	assert_string_equal(line(plan.steps[2].regenerate),
 			    "/usr/bin/grub-editenv /boot/grub/grubenv set next_entry=");
 	assert_int_equal(plan.steps[2].proof(&host, &plan.steps[2], NULL, &e), -ENODATA);
-	has_block("next_entry=passthru-trial\n");
+	has_block("boot/grub/grubenv", "next_entry=passthru-trial\n");
 	assert_int_equal(plan.steps[2].proof(&host, &plan.steps[2], NULL, &e), 0);
 	assert_int_equal(trial(), 0);
 	assert_string_equal(line(plan.steps[2].regenerate),
@@ -194,12 +173,12 @@ static void no_trial(void **state)
 {
 	(void)state;
 	has_all();
-	has_block("next_entry=mine\n");
+	has_block("boot/grub/grubenv", "next_entry=mine\n");
 	refuses_trial("another entry was chosen for the next boot already: boot/grub/grubenv has "
 		      "next_entry=mine");
 	fake_remove(&machine.tree, "boot/grub/grubenv");
 	refuses_trial("boot/grub/grubenv is not there");
-	has_block("");
+	has_block("boot/grub/grubenv", "");
 	has("proc/self/mountinfo", "21 1 0:2 / / rw shared:1 - btrfs /dev/sda2 rw\n");
 	refuses_trial("boot/grub/grubenv lies on btrfs (proc/self/mountinfo)");
 	has("proc/self/mountinfo", "21 1 8:3 / / rw shared:1 - ext4 /dev/sda3 rw\n");

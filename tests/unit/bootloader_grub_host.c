@@ -6,7 +6,6 @@
 #include "tests/unit/grub_host.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 static struct plan plan;
 static struct err e;
@@ -28,20 +27,14 @@ static int trial(void)
 {
 	struct boot_change change = wanted();
 
-	plan = (struct plan){ 0 };
-	e = (struct err){ 0 };
-	read_all();
-	return bootloader_trial(&boot, &change, &plan, &e);
+	return plan_anew(bootloader_trial, &change, &plan, &e);
 }
 
 static int permanent(void)
 {
 	struct boot_change change = wanted();
 
-	plan = (struct plan){ 0 };
-	e = (struct err){ 0 };
-	read_all();
-	return bootloader_permanent(&boot, &change, &plan, &e);
+	return plan_anew(bootloader_permanent, &change, &plan, &e);
 }
 
 static void refuses_trial(const char *sentence)
@@ -51,23 +44,12 @@ static void refuses_trial(const char *sentence)
 		fail_msg("\"%s\" is not in: %s", sentence, e.text);
 }
 
-static void has_block(const char *path)
-{
-	char block[1025];
-	size_t n = (size_t)snprintf(block, sizeof(block), "# GRUB Environment Block\n");
-
-	memset(block + n, '#', 1024 - n);
-	fake_bytes(&machine.tree, path, block, 1024);
-}
-
 /* / on btrfs, /boot on a partition that GRUB writes to */
 static void has_disks(void)
 {
 	has("proc/self/mountinfo", "21 1 0:30 / / rw - btrfs /dev/sda3 rw\n"
 				   "22 21 8:2 / /boot rw - ext4 /dev/sda2 rw\n");
-	has("sys/devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2/dev", "8:2\n");
-	fake_link(&machine.tree, "sys/dev/block/8:2",
-		  "../../devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2");
+	has_partition();
 }
 
 /* GRUB would find its choice at every boot, and could never take it back. */
@@ -79,13 +61,13 @@ static void directory_is_a_link(void **state)
 	has("usr/bin/grub-editenv", "");
 	has("etc/grub.d/10_linux", "#!/bin/sh\n");
 	has("srv/grub/grub.cfg", MENU(ENTRY(RELEASE)));
-	has_block("srv/grub/grubenv");
+	has_block("srv/grub/grubenv", "");
 	fake_link(&machine.tree, "boot/grub", "../srv/grub");
 	refuses_trial("srv/grub/grubenv lies on btrfs");
 	/* and the other way round */
 	fake_remove(&machine.tree, "boot/grub");
 	has("boot/real/grub.cfg", MENU(ENTRY(RELEASE)));
-	has_block("boot/real/grubenv");
+	has_block("boot/real/grubenv", "");
 	fake_link(&machine.tree, "boot/grub", "real");
 	if (trial() < 0)
 		fail_msg("%s", e.text);

@@ -101,22 +101,22 @@ static void has_image_step(void)
 
 static void test_section(void **state)
 {
-	const char *line;
+	struct initramfs_unified image;
 
 	(void)state;
 	has_image(IMAGE, OPTIONS "\n");
-	assert_int_equal(uki_command_line(&host, IMAGE, &line, &e), 0);
-	assert_string_equal(line, OPTIONS);
+	assert_int_equal(uki_read(&host, IMAGE, &image, &e), 0);
+	assert_string_equal(image.line, OPTIONS);
 	has("x", "MZ and no more");
-	assert_int_equal(uki_command_line(&host, "x", &line, &e), -EBADMSG);
-	assert_int_equal(uki_command_line(&host, "y", &line, &e), -ENOENT);
+	assert_int_equal(uki_read(&host, "x", &image, &e), -EBADMSG);
+	assert_int_equal(uki_read(&host, "y", &image, &e), -ENOENT);
 }
 
 static void test_section_of_a_real_one(void **state)
 {
 	const char *stub = getenv("EFI_STUB") ? getenv("EFI_STUB")
 					      : "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
-	const char *line;
+	struct initramfs_unified image;
 
 	(void)state;
 	if (access(stub, R_OK) < 0 || system("objcopy --version >/dev/null 2>&1") != 0) {
@@ -130,11 +130,11 @@ static void test_section_of_a_real_one(void **state)
 		"%s %s/real.efi",
 		top.path, stub, top.path);
 	assert_int_equal(system(command), 0);
-	assert_int_equal(uki_command_line(&host, "real.efi", &line, &e), 0);
-	assert_string_equal(line, OPTIONS);
+	assert_int_equal(uki_read(&host, "real.efi", &image, &e), 0);
+	assert_string_equal(image.line, OPTIONS);
 	/* a stub alone has none */
 	assert_int_equal(system(arena_printf(&host.arena, "cp %s %s/stub.efi", stub, top.path)), 0);
-	assert_int_equal(uki_command_line(&host, "stub.efi", &line, &e), -ENOENT);
+	assert_int_equal(uki_read(&host, "stub.efi", &image, &e), -ENOENT);
 }
 
 /* ---- which it is ---- */

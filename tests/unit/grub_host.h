@@ -5,6 +5,8 @@
 #include "bootloader/internal.h"
 #include "tests/unit/facts.h"
 
+#include <stdio.h>
+
 #define RELEASE "6.1.0-37-amd64"
 
 static struct kernel_facts kernels;
@@ -18,6 +20,20 @@ static inline void read_all(void)
 	initramfs_read_setup(host.root, &host.arena, &kernels, &initramfs);
 	bootloader_read(&host, &kernels, &initramfs, &boot);
 	facts = boot.facts;
+}
+
+/* How a loader is asked for the steps of a trial, or of what stays. */
+typedef int plan_steps(const struct boot_setup *setup, const struct boot_change *change,
+		       struct plan *plan, struct err *e);
+
+/* A plan for the host as it is now. */
+static inline int plan_anew(plan_steps *steps, const struct boot_change *change, struct plan *plan,
+			    struct err *e)
+{
+	*plan = (struct plan){ 0 };
+	*e = (struct err){ 0 };
+	read_all();
+	return steps(&boot, change, plan, e);
 }
 
 #define MENU(entries)                                                                              \
@@ -47,6 +63,25 @@ static inline void has_arch_grub(void)
 	has("usr/bin/grub-mkconfig", "if test -f ${sysconfdir}/default/grub ; then\n");
 	has("usr/bin/grub-editenv", "");
 	has("boot/grub/grub.cfg", MENU(ENTRY(RELEASE)));
+}
+
+/* "sda2", 8:2 in proc/self/mountinfo. */
+static inline void has_partition(void)
+{
+	has("sys/devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2/dev", "8:2\n");
+	fake_link(&machine.tree, "sys/dev/block/8:2",
+		  "../../devices/pci0000:00/0000:00:17.0/ata1/block/sda/sda2");
+}
+
+/* GRUB's environment block: 1024 bytes. */
+static inline void has_block(const char *path, const char *variables)
+{
+	char block[1025];
+	size_t n =
+		(size_t)snprintf(block, sizeof(block), "# GRUB Environment Block\n%s", variables);
+
+	memset(block + n, '#', 1024 - n);
+	fake_bytes(&machine.tree, path, block, 1024);
 }
 
 static inline void has_rhel7_grub(void)

@@ -21,22 +21,14 @@ echo "init goes on"
 END
 chmod 755 /init-of-image
 
-line() {
-	cd "$pci/devices/$1"
-	slot=$(readlink -f . | sed 's|.*/pci\([^/]*\)|\1|; s|/[0-9a-f]*:[0-9a-f]*:|/|g')
-	echo "$1 $(cat vendor):$(cat device) $(cat subsystem_vendor):$(cat subsystem_device) $(cat class) $slot - $2 vfio-pci" |
-		sed 's/0x//g'
-	cd / || exit
-}
-
 mounts() {
 	cut -d ' ' -f 2,3 /proc/mounts | sed "s|$image|IMAGE|"
 }
 
 {
 	echo "passthru-devices 1"
-	line "$display" 1
-	line "$nvme" 0
+	reserved_line "$display" 1
+	reserved_line "$nvme" 0
 } >/etc/passthru/devices
 before=$(dump)
 mounted=$(mounts)

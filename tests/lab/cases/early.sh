@@ -6,15 +6,6 @@
 . "$(dirname "$0")/../pci.sh"
 plan 23
 
-# line ADDRESS TWINS : its line in the file, from what the kernel says
-line() {
-	cd "$pci/devices/$1"
-	slot=$(readlink -f . | sed 's|.*/pci\([^/]*\)|\1|; s|/[0-9a-f]*:[0-9a-f]*:|/|g')
-	echo "$1 $(cat vendor):$(cat device) $(cat subsystem_vendor):$(cat subsystem_device) $(cat class) $slot - $2 vfio-pci" |
-		sed 's/0x//g'
-	cd / || exit
-}
-
 undo() {
 	umount /proc/cmdline 2>/dev/null || true
 	rm -rf /etc/passthru /run/passthru/early
@@ -31,10 +22,10 @@ modprobe -r vfio-pci 2>/dev/null || true
 mkdir -p /etc/passthru
 {
 	echo "passthru-devices 1"
-	line "$display" 1
-	line "$nvme" 0
-	line "$nic" 0 | sed 's/8086:10d3/8086:10d4/'
-	line "$port" 0
+	reserved_line "$display" 1
+	reserved_line "$nvme" 0
+	reserved_line "$nic" 0 | sed 's/8086:10d3/8086:10d4/'
+	reserved_line "$port" 0
 } >/etc/passthru/devices
 
 run passthru-early

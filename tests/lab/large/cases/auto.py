@@ -1,5 +1,5 @@
 """setup --confirm auto: the trial boot makes itself permanent when it came up as planned, and only then."""
-from lab import BUILD_S
+from lab import BUILD_S, spoil_trial
 
 SHORT = ()
 # Result of a unit that has ended, and what it said
@@ -36,8 +36,7 @@ def not_as_planned(lab):
     """The trial boots an image without the helper: the host comes up, and the pair stays with its drivers."""
     host = lab.fresh("not-as-planned")
     lab.passthru(host, "setup --yes --confirm auto " + lab.pair, 0, "without the helper: setup --confirm auto")
-    host.must("""for image in $(find /efi /boot -type f -size +1M -name '*passthru*' 2>/dev/null); do
-        cat /boot/initrd.img-$(uname -r) >"$image"; done; sync""")
+    spoil_trial(host, 'cat /boot/initrd.img-$(uname -r) >"$image"')
     host.reboot()
     lab.tap.ok("passthru.trial=1" in lab.words(host), "without the helper: the trial comes up", " ".join(lab.words(host)))
     result, said = confirmed(host)

@@ -2,16 +2,10 @@
 import os
 import subprocess
 
+from lab import spoil_trial
 from machine import DISK, Trouble
 
 SHORT = ()
-
-
-def spoiled(host, script):
-    """Changes the image of the trial, and only that."""
-    # On the boot loader's own file system, when there is a copy there: that is the one that is started.
-    return host.must("images=$(ls -d $(find /efi /boot -type f -size +1M -name '*passthru*' 2>/dev/null)); "
-                     "[ -n \"$images\" ]; for image in $images; do echo \"$image\"; %s; done; sync" % script)
 
 
 def idle_init(folder):
@@ -49,7 +43,7 @@ def console_says(host, words, limit_s=240):
 def panics(lab):
     """The image is torn: the kernel finds no init and no root, and panics."""
     host = lab.fresh("panics", base="trial")
-    spoiled(host, "truncate -s 1000000 \"$image\"")
+    spoil_trial(host, "truncate -s 1000000 \"$image\"")
     host.post("systemctl reboot")
     lab.tap.ok(console_says(host, "Kernel panic"), "panic: the trial panics", host.last_words())
     host.up()
@@ -73,7 +67,7 @@ def hangs(lab):
     host = lab.fresh("hangs", base="trial")
     with open(os.path.join(host.share, "idle.cpio"), "wb") as f:
         f.write(idle_init(host.folder))
-    spoiled(host, "size=$(stat -c %s \"$image\"); truncate -s $(((size + 511) / 512 * 512)) \"$image\"; cat /run/lab/idle.cpio >>\"$image\"")
+    spoil_trial(host, "size=$(stat -c %s \"$image\"); truncate -s $(((size + 511) / 512 * 512)) \"$image\"; cat /run/lab/idle.cpio >>\"$image\"")
     host.post("systemctl reboot")
     lab.tap.ok(console_says(host, "lab: nothing happens any more"), "hang: the trial hangs", host.last_words())
     host.reset()
