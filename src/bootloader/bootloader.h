@@ -120,5 +120,7 @@ MUST_CHECK int bootloader_permanent(const struct boot_setup *boot, const struct 
  * exactly these words go. */
 MUST_CHECK int bootloader_leave(const struct boot_setup *boot, const struct names *words,
 				struct plan *plan, struct err *e);
+/* A step that makes an image gets its commands. */
+void bootloader_runs(struct step *step, struct initramfs_commands commands);
 /* NULL when a program may do it. */
 const char *bootloader_by_hand(const struct boot_setup *boot, const struct boot_change *change);

@@ -24,6 +24,13 @@ int boot_unsupported(struct err *e, const char *format, ...)
 	return -EOPNOTSUPP;
 }
 
+void bootloader_runs(struct step *step, struct initramfs_commands commands)
+{
+	step->argv = commands.argv;
+	step->first = commands.first;
+	step->staged = commands.staged;
+}
+
 int boot_planned(const struct boot_facts *facts, const struct plan *plan, const char *path,
 		 struct bytes *ret, struct err *e)
 {

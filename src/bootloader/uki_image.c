@@ -125,7 +125,8 @@ static struct step *image_step(const struct boot_facts *facts, const struct uki 
 	step = plan_step(facts->arena, plan, STEP_COMMAND, why);
 	step->output = arena_concat(facts->arena, becomes, ".new");
 	step->becomes = becomes;
-	step->argv = initramfs_build(facts->initramfs, facts->arena, uki->kernel, step->output);
+	bootloader_runs(step,
+			initramfs_build(facts->initramfs, facts->arena, uki->kernel, step->output));
 	step->may_go = true;
 	return step;
 }
@@ -172,14 +173,15 @@ int uki_trial_image(const struct boot_facts *facts, const struct boot_change *ch
 					uki->kernel->release),
 			   plan);
 	const char *image = change->trial_image ? change->trial_image : uki->kernel->image;
-	step->argv = initramfs_build_unified(facts->initramfs, a, uki->kernel,
-					     initrd_of(uki, image), argument, step->output);
+	bootloader_runs(step,
+			initramfs_build_unified(facts->initramfs, a, uki->kernel,
+						initrd_of(uki, image), argument, step->output));
 	step->own = true;
 	add_proof(facts, uki, line, &all, step);
 	return 0;
 }
 
-/* What it is to be made with once our words are gone. */
+/* What it is to be made with once our words are gone; what runs before that is the same. */
 static const char *const *anew(const struct boot_facts *facts, const struct uki *uki,
 			       const struct names *words, const char *output)
 {
@@ -187,12 +189,14 @@ static const char *const *anew(const struct boot_facts *facts, const struct uki 
 
 	if (uki->maker == UKI_DRACUT)
 		return initramfs_build_unified(facts->initramfs, facts->arena, uki->kernel, NULL,
-					       NULL, output);
+					       NULL, output)
+			.argv;
 	if (words->n > 0 && boot_count_word(facts->arena, line, words->name[0]) > 0)
 		line = bls_without_words(facts, line, words, NULL);
 	return initramfs_build_unified(facts->initramfs, facts->arena, uki->kernel,
 				       initrd_of(uki, uki->kernel->image),
-				       line ? line : uki->now.line, output);
+				       line ? line : uki->now.line, output)
+		.argv;
 }
 
 /* The old image as the way back; not over one that is there, and not one with the words. */
@@ -232,9 +236,10 @@ int uki_image(const struct boot_facts *facts, const struct boot_change *change,
 	line = bls_with_words(facts, uki->now.line, &change->words, e);
 	if (!line)
 		return err_wrap(e, -EOPNOTSUPP, "%s", uki->path);
-	step->argv = initramfs_build_unified(facts->initramfs, a, uki->kernel,
-					     initrd_of(uki, uki->kernel->image),
-					     uki->maker == UKI_DRACUT ? NULL : line, step->output);
+	bootloader_runs(step, initramfs_build_unified(facts->initramfs, a, uki->kernel,
+						      initrd_of(uki, uki->kernel->image),
+						      uki->maker == UKI_DRACUT ? NULL : line,
+						      step->output));
 	step->regenerate = anew(facts, uki, &change->words, step->output);
 	*ret_kept = uki->kernel == change->kernel ? keep_old(facts, change, uki, step) : NULL;
 	add_proof(facts, uki, line, &change->words, step);
@@ -280,9 +285,9 @@ int uki_leave(const struct boot_facts *facts, const struct uki *uki, const struc
 				       uki->kernel->release));
 	step->output = arena_concat(a, uki->path, ".new");
 	step->becomes = uki->path;
-	step->argv =
-		initramfs_build_unified(facts->initramfs, a, uki->kernel,
-					initrd_of(uki, uki->kernel->image), line, step->output);
+	bootloader_runs(step, initramfs_build_unified(facts->initramfs, a, uki->kernel,
+						      initrd_of(uki, uki->kernel->image), line,
+						      step->output));
 	add_proof(facts, &now, line, &none, step);
 	return 0;
 }

@@ -241,17 +241,12 @@ static int check_trace(const struct change *change, const struct entry *entry, s
 static int make_anew(const struct change *change, const struct entry *entry, int lock_fd,
 		     struct err *e)
 {
-	int error = entry->output ? become_begin(change, entry, e) : 0;
-
+	if (!entry->output)
+		return generator_run(entry->regenerate, lock_fd, e);
+	int error = become_run(change, entry, entry->regenerate, lock_fd, e);
 	if (error == 0)
-		error = generator_run(entry->regenerate, lock_fd, e);
-	if (error == 0 && entry->output)
-		error = become_check(change, entry, entry->regenerate[0], e);
-	if (error == 0 && entry->output)
 		error = check_trace(change, entry, e);
-	if (error == 0 && entry->output)
-		error = become_end(change, entry, false, e);
-	return error;
+	return error < 0 ? error : become_end(change, entry, false, e);
 }
 
 static int regenerate(const struct change *change, const struct way_back *way,

@@ -12,31 +12,53 @@
 #include <errno.h>
 #include <string.h>
 
-int become_begin(const struct change *change, const struct entry *entry, struct err *e)
-{
-	int error = root_unlink(change->host->root, entry->output);
-
-	return error < 0 ? err_io(e, error, "removing %s", entry->output) : 0;
-}
-
-int become_check(const struct change *change, const struct entry *entry, const char *program,
-		 struct err *e)
+static int check_made(const struct change *change, const char *path, const char *program,
+		      struct err *e)
 {
 	struct host *host = change->host;
 	struct root_node node;
-	int error = root_node(host->root, &host->arena, entry->output, &node);
+	int error = root_node(host->root, &host->arena, path, &node);
 
 	if (error < 0)
-		return err_io(e, error, "reading %s", entry->output);
+		return err_io(e, error, "reading %s", path);
 	if (node.kind == ROOT_ABSENT)
 		return err_fail(e, -EIO, "%s ended with status 0, and has not made %s", program,
-				entry->output);
+				path);
 	if (node.kind != ROOT_FILE)
-		return err_fail(e, -EIO, "%s made %s, which is no file", program, entry->output);
+		return err_fail(e, -EIO, "%s made %s, which is no file", program, path);
 	if (node.n_bytes == 0)
 		return err_fail(e, -EIO, "%s ended with status 0, and left %s empty", program,
-				entry->output);
+				path);
 	return 0;
+}
+
+/* What was left there by others is not to be taken for what the command makes. */
+static int make(const struct change *change, const char *path, const char *const *argv, int lock_fd,
+		struct err *e)
+{
+	int error = root_unlink(change->host->root, path);
+
+	if (error < 0)
+		return err_io(e, error, "removing %s", path);
+	error = generator_run(argv, lock_fd, e);
+	return error < 0 ? error : check_made(change, path, argv[0], e);
+}
+
+int become_run(const struct change *change, const struct entry *entry, const char *const *argv,
+	       int lock_fd, struct err *e)
+{
+	int error = 0;
+
+	if (entry->first)
+		error = make(change, entry->staged, entry->first, lock_fd, e);
+	if (error == 0)
+		error = make(change, entry->output, argv, lock_fd, e);
+	if (!entry->first)
+		return error;
+	int gone = root_unlink(change->host->root, entry->staged);
+	if (error == 0 && gone < 0)
+		error = err_io(e, gone, "removing %s", entry->staged);
+	return error;
 }
 
 /* These are of the content. */

@@ -239,13 +239,10 @@ static int act_command(struct work *work, size_t i, struct err *e)
 		error = make_directories(change, made->output, e);
 	if (error == 0 && made && made->old)
 		error = make_directories(change, made->old, e);
-	if (error == 0 && made)
-		error = become_begin(change, made, e);
 	if (error == 0)
-		error = generator_run(step->argv, work->session->lock_fd, e);
+		error = made ? become_run(change, made, step->argv, work->session->lock_fd, e)
+			     : generator_run(step->argv, work->session->lock_fd, e);
 	change->held->dirty = true;
-	if (error == 0 && made)
-		error = become_check(change, made, step->argv[0], e);
 	if (error < 0)
 		return error;
 	if (step->proof)

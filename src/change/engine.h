@@ -47,6 +47,9 @@ struct entry {
 	const char *trace;
 	/* of what is renamed over: what @regenerate writes, and where the old file stays */
 	const char *output, *old;
+	/* what runs before that, and the file that it makes for it */
+	const char *const *first;
+	const char *staged;
 };
 
 /* Replaced files of a boot loader, held open until what replaced them is in its place on the disk.
@@ -101,6 +104,8 @@ MUST_CHECK int journal_save(const struct change *change, struct err *e);
 MUST_CHECK int journal_load(struct host *host, unsigned number, struct change *ret, struct err *e);
 /* A path as a step may name one: relative, plain, not where changes are kept. */
 bool journal_path_valid(const char *path);
+/* A path as a step may name its staged file. */
+bool journal_staged_valid(const char *path);
 
 /* ---- journal_state.c: one state of a file as JSON ---- */
 
@@ -152,11 +157,9 @@ MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, 
 
 /* ---- become.c: a file that a command makes beside the one that it is to be ---- */
 
-/* What was left there by others is not to be taken for what the command makes. */
-MUST_CHECK int become_begin(const struct change *change, const struct entry *entry, struct err *e);
-/* Whether the command has made it. */
-MUST_CHECK int become_check(const struct change *change, const struct entry *entry,
-			    const char *program, struct err *e);
+/* Runs @argv, after what has to run before it, and looks whether it has made entry->output. */
+MUST_CHECK int become_run(const struct change *change, const struct entry *entry,
+			  const char *const *argv, int lock_fd, struct err *e);
 /* Flushes and dresses it, and renames it over @entry; what was there stays as entry->old when
  * @keep. */
 MUST_CHECK int become_end(const struct change *change, const struct entry *entry, bool keep,

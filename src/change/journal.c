@@ -104,14 +104,16 @@ static json_t *entry_to_json(const struct entry *entry)
 		return json_pack("{s:s, s:b, s:b}", "path", entry->path, "directory", 1, "mounted",
 				 (int)entry->mounted);
 	return json_pack(
-		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*}",
+		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, s:o*, "
+		"s:s*}",
 		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
 		"mounted", (int)entry->mounted, "generated", (int)entry->generated, "text",
 		(int)entry->text, "kept", (int)entry->kept, "saved", saved_names[entry->saved],
 		"before", journal_state_to_json(&entry->before), "after",
 		entry->after_known ? journal_state_to_json(&entry->after) : NULL, "regenerate",
 		words_to_json(entry->regenerate), "trace", entry->trace, "output", entry->output,
-		"old", entry->old);
+		"old", entry->old, "first", entry->first ? words_to_json(entry->first) : NULL,
+		"staged", entry->staged);
 }
 
 int journal_save(const struct change *change, struct err *e)
@@ -162,6 +164,14 @@ bool journal_path_valid(const char *path)
 	}
 }
 
+bool journal_staged_valid(const char *path)
+{
+	const size_t n = strlen(CHANGE_STAGED);
+
+	return str_starts(path, CHANGE_STAGED) && path[n] && !strchr(path + n, '/') &&
+	       strlen(path) < NAME_MAX;
+}
+
 /* A list that ends with NULL; no words is NULL itself. */
 static bool words_of(struct arena *a, const json_t *array, const char *const **ret, size_t *ret_n)
 {
@@ -205,6 +215,21 @@ static bool other_path(struct arena *a, const json_t *object, const char *key, c
 	return !value || (path && journal_path_valid(path));
 }
 
+/* Both or neither. */
+static bool first_of(struct arena *a, const json_t *object, struct entry *ret)
+{
+	const json_t *first = json_object_get(object, "first");
+	const json_t *staged = json_object_get(object, "staged");
+	size_t n = 0;
+
+	if (!first && !staged)
+		return true;
+	if (!words_of(a, first, &ret->first, &n) || n == 0 || !json_is_string(staged))
+		return false;
+	ret->staged = arena_strdup(a, json_string_value(staged));
+	return journal_staged_valid(ret->staged);
+}
+
 /* What was saved is what there is to go back to. */
 static bool saved_fits(const struct entry *entry)
 {
@@ -233,7 +258,7 @@ static bool entry_from_json(struct arena *a, const json_t *object, struct entry 
 	if (ret->directory)
 		return true;
 	if (!other_path(a, object, "output", &ret->output) ||
-	    !other_path(a, object, "old", &ret->old))
+	    !other_path(a, object, "old", &ret->old) || !first_of(a, object, ret))
 		return false;
 	if (!find_word(saved_names, ARRAY_SIZE(saved_names),
 		       json_string_value(json_object_get(object, "saved")), &saved) ||

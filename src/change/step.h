@@ -20,6 +20,13 @@
 #include <signal.h>
 #include <sys/types.h>
 
+/*
+ * How the path of a file begins that is there while a command runs, and no longer: of root alone,
+ * and on no partition that other systems read, as an initramfs image may hold keys. What a killed
+ * process left there goes with the next change_open().
+ */
+#define CHANGE_STAGED "var/lib/passthru/changes/staged-"
+
 /* How long one command may take; then it is killed and everything is taken back. */
 #define CHANGE_COMMAND_LIMIT_S 3600
 
@@ -84,6 +91,13 @@ struct step {
 	 * @output too. NULL: the command writes in place.
 	 */
 	const char *output, *becomes, *keep;
+	/*
+	 * What @argv and @regenerate take as their input, where @output is said: the command @first
+	 * runs before them and makes the file @staged (CHANGE_STAGED), which goes when they have
+	 * ended. NULL: there is none.
+	 */
+	const char *const *first;
+	const char *staged;
 	/*
 	 * Whether the effect is there: 0, or a negative errno and what is missing. Called before,
 	 * with @becomes, to see whether there is something to do, and after, with @output; NULL

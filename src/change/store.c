@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The folder of all changes. A change is made as <N>.new and renamed to <N> when its journal says
 // all that is needed to go back; one that is to be no more is renamed to <N>.gone first. So a
-// folder <N> always has a whole journal, and the others are known to be litter.
+// folder <N> always has a whole journal, and the others are known to be litter; so are files that a
+// step staged.
 
 #include "base/text.h"
 #include "change/engine.h"
@@ -120,11 +121,13 @@ int store_sweep(struct host *host, struct err *e)
 	if (error < 0)
 		return err_io(e, error, "reading %s", CHANGE_DIRECTORY);
 	for (size_t i = 0; error == 0 && i < names.n; i++) {
+		const char *path =
+			arena_printf(&host->arena, CHANGE_DIRECTORY "/%s", names.name[i]);
+
 		if (is_litter(names.name[i]))
-			error = remove_litter(
-				host,
-				arena_printf(&host->arena, CHANGE_DIRECTORY "/%s", names.name[i]),
-				e);
+			error = remove_litter(host, path, e);
+		else if (journal_staged_valid(path) && (error = root_unlink(host->root, path)) < 0)
+			error = err_io(e, error, "removing %s", path);
 	}
 	return error;
 }

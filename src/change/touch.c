@@ -102,6 +102,9 @@ static int touch_made(struct work *work, size_t i, struct err *e)
 	const struct step *step = &work->steps[i];
 	struct change *change = &work->change;
 	const char *output, *old = NULL;
+
+	if (step->first && !journal_staged_valid(step->staged))
+		return err_fail(e, -EINVAL, "'%s' is no path of a file for a moment", step->staged);
 	int error = touch_resolve(change->host, step->output, false, &output, e);
 
 	if (error == 0)
@@ -129,6 +132,8 @@ static int touch_made(struct work *work, size_t i, struct err *e)
 	entry->trace = step->trace;
 	entry->output = output;
 	entry->old = old;
+	entry->first = step->first;
+	entry->staged = step->first ? step->staged : NULL;
 	return 0;
 }
 

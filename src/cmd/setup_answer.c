@@ -62,7 +62,7 @@ static size_t count(const char *const *list)
 
 static void read_writes(struct arena *a, const struct step *step, struct names *ret)
 {
-	const char *const own[] = { step->output, step->becomes, step->keep };
+	const char *const own[] = { step->staged, step->output, step->becomes, step->keep };
 	size_t n = count(step->writes);
 
 	ret->name = arena_array(a, n + ARRAY_SIZE(own), sizeof(*ret->name));
@@ -117,6 +117,7 @@ static void add_row(struct doc_table *table, const struct shown_step *s)
 	doc_cell(row, step->argv ? doc_list(step->argv, count(step->argv)) : doc_none());
 	doc_cell(row, step->argv ? doc_list(s->writes.name, s->writes.n) : doc_none());
 	doc_cell(row, doc_string(step->becomes));
+	doc_cell(row, step->first ? doc_list(step->first, count(step->first)) : doc_none());
 }
 
 static const char *file_text(struct arena *a, const struct shown_step *s)
@@ -145,21 +146,24 @@ static const char *path_lines(struct arena *a, const struct names *paths)
 static void add_text(struct arena *a, struct doc_node *node, size_t number,
 		     const struct shown_step *s)
 {
+	const struct step *step = s->step;
 	struct doc_node *section =
-		doc_section(node, NULL, arena_printf(a, "%zu. %s", number, s->step->why));
+		doc_section(node, NULL, arena_printf(a, "%zu. %s", number, step->why));
 
-	if (s->step->kind == STEP_COMMAND) {
+	if (step->kind == STEP_COMMAND) {
+		if (step->first)
+			doc_field(section, NULL, "Runs first",
+				  doc_string(command_text(a, step->first)));
 		doc_field(section, NULL, "Runs", doc_string(s->command));
-		if (s->step->becomes)
+		if (step->becomes)
 			doc_field(section, NULL, "Then",
 				  doc_string(arena_printf(a, "looked at, and renamed to %s",
-							  s->step->becomes)));
+							  step->becomes)));
 		if (s->writes.n)
 			doc_lines(section, NULL, "It may write", path_lines(a, &s->writes));
 		return;
 	}
-	doc_field(section, NULL, s->step->absent ? "Removes" : "Writes",
-		  doc_string(file_text(a, s)));
+	doc_field(section, NULL, step->absent ? "Removes" : "Writes", doc_string(file_text(a, s)));
 	if (s->diff.kind == DOC_UNKNOWN)
 		doc_field(section, NULL, "Differs", s->diff);
 	else if (s->diff.kind != DOC_STRING)
@@ -173,7 +177,7 @@ static void add_steps(struct request *request, const struct setup_plan *plan)
 	static const struct doc_column columns[] = {
 		{ "kind", NULL, 0 },   { "why", NULL, 0 },     { "path", NULL, 0 },
 		{ "is_new", NULL, 0 }, { "diff", NULL, 0 },    { "command", NULL, 0 },
-		{ "writes", NULL, 0 }, { "becomes", NULL, 0 },
+		{ "writes", NULL, 0 }, { "becomes", NULL, 0 }, { "first", NULL, 0 },
 	};
 	struct arena *a = &request->host->arena;
 	struct doc_node *root = doc_root(request->doc);

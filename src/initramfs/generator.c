@@ -235,8 +235,8 @@ void initramfs_read_setup(struct root *r, struct arena *a, const struct kernel_f
 	unified_read(r, a, ret);
 }
 
-const char *const *initramfs_build(const struct initramfs_setup *setup, struct arena *a,
-				   const struct initramfs_kernel *kernel, const char *output)
+struct initramfs_commands initramfs_build(const struct initramfs_setup *setup, struct arena *a,
+					  const struct initramfs_kernel *kernel, const char *output)
 {
 	/* see initramfs_use_unified(); dracut has its words in its configuration */
 	if (kernel->unified_alone && str_same(kernel->image, kernel->unified))
@@ -244,16 +244,7 @@ const char *const *initramfs_build(const struct initramfs_setup *setup, struct a
 			setup, a, kernel, NULL,
 			kernel->maker == INITRAMFS_MAKER_UKIFY ? kernel->unified_line : NULL,
 			output);
-	return setup->chosen->generator->build(a, kernel, path_absolute(a, output));
-}
-
-const char *const *initramfs_rebuild(const struct initramfs_setup *setup, struct arena *a,
-				     const struct initramfs_kernel *kernel)
-{
-	const struct initramfs_generator *generator = setup->chosen->generator;
-	const char *const *own = generator->rebuild ? generator->rebuild(a, kernel) : NULL;
-
-	if (own || !kernel->image)
-		return own;
-	return initramfs_build(setup, a, kernel, kernel->image);
+	return (struct initramfs_commands){
+		.argv = setup->chosen->generator->build(a, kernel, path_absolute(a, output)),
+	};
 }

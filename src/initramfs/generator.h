@@ -80,11 +80,9 @@ struct initramfs_generator {
 	void (*read_config)(struct root *r, struct arena *a, struct initramfs_config *config);
 	void (*locate)(struct root *r, struct arena *a, const struct initramfs_setup *setup,
 		       struct initramfs_kernel *kernel);
-	/* see initramfs_build() and initramfs_rebuild(); rebuild where it is not build over the
-	 * image: it may be NULL, and so may its answer */
+	/* see initramfs_build() */
 	const char *const *(*build)(struct arena *a, const struct initramfs_kernel *kernel,
 				    const char *output);
-	const char *const *(*rebuild)(struct arena *a, const struct initramfs_kernel *kernel);
 };
 
 struct initramfs_candidate {
@@ -115,15 +113,23 @@ struct initramfs_setup {
 void initramfs_read_setup(struct root *r, struct arena *a, const struct kernel_facts *kernels,
 			  struct initramfs_setup *ret);
 
-/*
- * The command that makes the image of one kernel as file @output, a path of the root, and touches
- * no other image. Without a shell; ends with NULL. It may only be run on the live host.
+/* What makes one image: argument vectors, without a shell, that may only be run on the live host.
  */
-const char *const *initramfs_build(const struct initramfs_setup *setup, struct arena *a,
-				   const struct initramfs_kernel *kernel, const char *output);
-/* The command that makes it anew in its place, as the package of the generator would. */
-const char *const *initramfs_rebuild(const struct initramfs_setup *setup, struct arena *a,
-				     const struct initramfs_kernel *kernel);
+struct initramfs_commands {
+	const char *const *argv;
+	/* runs before @argv and makes the file @staged for it, a path as change/step.h wants it;
+	 * NULL: nothing does */
+	const char *const *first;
+	const char *staged;
+};
+
+/*
+ * The commands that make the image of one kernel as file @output, a path of the root, and touch no
+ * other image.
+ */
+struct initramfs_commands initramfs_build(const struct initramfs_setup *setup, struct arena *a,
+					  const struct initramfs_kernel *kernel,
+					  const char *output);
 
 /*
  * The last assignment to @name, to which later ones may add; NULL when there is none, or when it or
@@ -153,11 +159,12 @@ MUST_CHECK int initramfs_unified_holds(struct root *r, const char *path, const c
  */
 void initramfs_use_unified(struct root *r, struct arena *a, struct initramfs_setup *setup);
 /*
- * The command that makes the unified image of the kernel as file @output. @initrd: the initramfs
- * image for ukify, a path of the root; NULL: it is made first, and goes again. @line: the command
- * line; of dracut what it adds to the one that it is configured with, NULL: nothing.
+ * The commands that make the unified image of the kernel as file @output. @initrd: the initramfs
+ * image for ukify, a path of the root; NULL: it is made first. @line: the command line; of dracut
+ * what it adds to the one that it is configured with, NULL: nothing.
  */
-const char *const *initramfs_build_unified(const struct initramfs_setup *setup, struct arena *a,
-					   const struct initramfs_kernel *kernel,
-					   const char *initrd, const char *line,
-					   const char *output);
+struct initramfs_commands initramfs_build_unified(const struct initramfs_setup *setup,
+						  struct arena *a,
+						  const struct initramfs_kernel *kernel,
+						  const char *initrd, const char *line,
+						  const char *output);

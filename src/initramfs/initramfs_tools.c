@@ -56,12 +56,6 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 	return text_list(a, "mkinitramfs", "-o", output, kernel->release, NULL);
 }
 
-/* With -u only an image that is there, which is what "again" means. */
-static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
-{
-	return text_list(a, "update-initramfs", "-u", "-k", kernel->release, NULL);
-}
-
 const struct initramfs_generator initramfs_initramfs_tools = {
 	.name = "initramfs-tools",
 	.programs = programs,
@@ -70,5 +64,4 @@ const struct initramfs_generator initramfs_initramfs_tools = {
 	.read_config = read_config,
 	.locate = locate,
 	.build = build,
-	.rebuild = rebuild,
 };

@@ -112,11 +112,6 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 	return argv;
 }
 
-static const char *const *rebuild(struct arena *a, const struct initramfs_kernel *kernel)
-{
-	return kernel->preset ? text_list(a, "mkinitcpio", "-p", kernel->preset, NULL) : NULL;
-}
-
 const struct initramfs_generator initramfs_mkinitcpio = {
 	.name = "mkinitcpio",
 	.programs = programs,
@@ -124,5 +119,4 @@ const struct initramfs_generator initramfs_mkinitcpio = {
 	.read_config = read_config,
 	.locate = locate,
 	.build = build,
-	.rebuild = rebuild,
 };

@@ -16,8 +16,7 @@
 
 #define PLUGIN "usr/lib/kernel/install.d/60-ukify.install"
 #define PLUGINS "usr/lib/kernel/install.d/"
-/* of root alone, and never on a partition that other systems read: an image may hold keys */
-#define STAGED "var/lib/passthru/initrd-"
+#define STAGED "var/lib/passthru/changes/staged-" /* CHANGE_STAGED of change/step.h */
 
 /* ---- the configuration of kernel-install ---- */
 
@@ -270,46 +269,25 @@ static const char *const *build_by_ukify(const struct initramfs_setup *setup, st
 	return argv;
 }
 
-/*
- * The image is made, then ukify runs, and the image goes. One command, as the engine has one for
- * each file that is made beside another; find(1) runs them without a shell, the second only after
- * the first was well, and "-exec false {} +" is what gives it a status when one was not.
- */
-static const char *const *build_staged(const struct initramfs_setup *setup, struct arena *a,
-				       const struct initramfs_kernel *kernel, const char *line,
-				       const char *output)
+struct initramfs_commands initramfs_build_unified(const struct initramfs_setup *setup,
+						  struct arena *a,
+						  const struct initramfs_kernel *kernel,
+						  const char *initrd, const char *line,
+						  const char *output)
 {
-	const char *initrd = arena_concat(a, STAGED, kernel->release);
-	struct initramfs_kernel staged = *kernel;
+	struct initramfs_commands commands = { 0 };
+	struct initramfs_kernel alone = *kernel;
 
-	staged.image = NULL; /* it is none that is to be unified */
-	const char *const *image =
-		setup->chosen->generator->build(a, &staged, path_absolute(a, initrd));
-	const char *const *unified = build_by_ukify(setup, a, kernel, initrd, line, output);
-	size_t n = 32; /* the words of find, at most */
-
-	for (size_t i = 0; image[i]; i++)
-		n++;
-	for (size_t i = 0; unified[i]; i++)
-		n++;
-	const char **argv = arena_array(a, n, sizeof(*argv));
-	n = add_all(argv, 0, text_list(a, "find", "/", "-maxdepth", "0", "(", "-exec", NULL));
-	n = add_all(argv, n, image);
-	n = add_all(argv, n, text_list(a, ";", "-exec", NULL));
-	n = add_all(argv, n, unified);
-	const char *path = path_absolute(a, initrd);
-	n = add_all(argv, n,
-		    text_list(a, ";", "-exec", "rm", "-f", path, ";", "-o", "-exec", "rm", "-f",
-			      path, ";", "-exec", "false", "{}", "+", ")", NULL));
-	return argv;
-}
-
-const char *const *initramfs_build_unified(const struct initramfs_setup *setup, struct arena *a,
-					   const struct initramfs_kernel *kernel,
-					   const char *initrd, const char *line, const char *output)
-{
-	if (kernel->maker == INITRAMFS_MAKER_DRACUT)
-		return build_by_dracut(a, kernel, line, output);
-	return initrd ? build_by_ukify(setup, a, kernel, initrd, line, output)
-		      : build_staged(setup, a, kernel, line, output);
+	if (kernel->maker == INITRAMFS_MAKER_DRACUT) {
+		commands.argv = build_by_dracut(a, kernel, line, output);
+		return commands;
+	}
+	if (!initrd) {
+		initrd = commands.staged = arena_concat(a, STAGED, kernel->release);
+		alone.image = NULL; /* it is none that is to be unified */
+		commands.first =
+			setup->chosen->generator->build(a, &alone, path_absolute(a, initrd));
+	}
+	commands.argv = build_by_ukify(setup, a, kernel, initrd, line, output);
+	return commands;
 }

@@ -263,7 +263,7 @@ static struct step *add_build(const struct setup_work *work, const struct initra
 
 	step->output = arena_concat(work->arena, becomes, ".new");
 	step->becomes = becomes;
-	step->argv = initramfs_build(work->initramfs, work->arena, kernel, step->output);
+	bootloader_runs(step, initramfs_build(work->initramfs, work->arena, kernel, step->output));
 	return step;
 }
 
@@ -339,8 +339,9 @@ static void leave_unified(const struct setup_work *work, const struct initramfs_
 
 	step->output = arena_concat(work->arena, kernel->unified, ".new");
 	step->becomes = kernel->unified;
-	step->argv = initramfs_build_unified(work->initramfs, work->arena, kernel, kernel->image,
-					     kernel->unified_line, step->output);
+	bootloader_runs(step,
+			initramfs_build_unified(work->initramfs, work->arena, kernel, kernel->image,
+						kernel->unified_line, step->output));
 	step->proof = prove_gone;
 }
 
@@ -409,7 +410,8 @@ static struct room *room_of(const struct setup_work *work, struct room *rooms, c
 	return rooms;
 }
 
-/* What one image takes where it is made, and where the engine keeps its copy of the one before. */
+/* What one image takes where it is made, and where the engine keeps its copy of the one before,
+ * and what the image is made of. */
 static void count(const struct setup_work *work, struct room *rooms, const struct step *step,
 		  uint64_t usual)
 {
@@ -423,7 +425,10 @@ static void count(const struct setup_work *work, struct room *rooms, const struc
 		room->needed += GROWTH_BYTES;
 		room->peak = after > room->peak ? after : room->peak;
 	}
-	room_of(work, rooms, "var/lib/passthru/changes")->needed += before;
+	room = room_of(work, rooms, "var/lib/passthru/changes");
+	room->needed += before;
+	if (step->staged && after > room->peak)
+		room->peak = after;
 }
 
 /* Boot loaders add to what is looked at in a unified image, and make some themselves. */

@@ -197,6 +197,8 @@ static inline void recover(struct fixture *f)
 
 	if (error < 0)
 		fail_msg("%s", f->m.e.text);
+	/* what commands make for one another is gone by now */
+	assert_int_equal(access(temporary_path(&f->m.t, MACHINE_STAGED), F_OK), -1);
 }
 
 /* A recovery that is killed too, again and again, each time a little later. */

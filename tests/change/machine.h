@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small host to change: files of every kind that a plan meets, and a plan of nine steps with two
- * generators, one that renames over its file and one that writes in place.
+ * A small host to change: files of every kind that a plan meets, and a plan of ten steps with three
+ * generators: one that renames over its file, one that writes in place, one whose output is renamed
+ * by the engine and needs what another command makes first.
  */
 #pragma once
 
@@ -14,7 +15,7 @@ struct machine {
 	struct temporary t;
 	struct host host;
 	struct plan plan;
-	struct step steps[9];
+	struct step steps[10];
 	/* paths as the generators get them */
 	char script[600], top[600];
 	struct err e;
@@ -23,6 +24,8 @@ struct machine {
 static const char *const machine_mkconfig_writes[] = { "boot/grub/grub.cfg", "boot/grub/.cfg",
 						       "boot/new.img", NULL };
 static const char *const machine_setenv_writes[] = { "boot/grub/grubenv", NULL };
+
+#define MACHINE_STAGED CHANGE_STAGED "1"
 
 /* The first word is what is done; a generator reads what other steps have made. */
 #define MACHINE_SCRIPT                                                                             \
@@ -37,6 +40,13 @@ static const char *const machine_setenv_writes[] = { "boot/grub/grubenv", NULL }
 	"\tif [ -e etc/made/deep/own.conf ]; then echo image >boot/new.img; else rm -f "           \
 	"boot/new.img; fi ;;\n"                                                                    \
 	"setenv) printf 'next=passthru\\n' >boot/grub/grubenv ;;\n"                                \
+	"stage)\n"                                                                                 \
+	"\tif [ -e stage-fails ]; then echo half >" MACHINE_STAGED "; echo no >&2; exit 3; fi\n"   \
+	"\tif [ -e stage-idle ]; then exit 0; fi\n"                                                \
+	"\tcat etc/default/grub >" MACHINE_STAGED " ;;\n"                                          \
+	"unify)\n"                                                                                 \
+	"\tif [ -e unify-fails ]; then echo no >&2; exit 4; fi\n"                                  \
+	"\t{ echo unified; cat " MACHINE_STAGED "; } >boot/unified.new ;;\n"                       \
 	"esac\n"
 
 #define MACHINE_BYTES(text) ((struct bytes){ text, sizeof(text) - 1 })
@@ -51,9 +61,8 @@ static inline bool machine_holds(struct host *host, const char *path, const char
 static inline int machine_proof(struct host *host, const struct step *step, const char *output,
 				struct err *e)
 {
-	(void)output;
 	bool env = str_eq(step->argv[2], "setenv");
-	const char *path = env ? "boot/grub/grubenv" : "boot/grub/grub.cfg";
+	const char *path = output ? output : env ? "boot/grub/grubenv" : "boot/grub/grub.cfg";
 
 	return machine_holds(host, path, "passthru")
 		       ? 0
@@ -62,10 +71,10 @@ static inline int machine_proof(struct host *host, const struct step *step, cons
 
 static inline void machine_files(struct machine *m)
 {
-	static const char *const aged[] = { "etc/default/grub", "etc/old.conf",
-					    "usr/share/real",   "etc/twin",
-					    "etc/linked",       "boot/grub/grub.cfg",
-					    "boot/grub/grubenv" };
+	static const char *const aged[] = { "etc/default/grub",  "etc/old.conf",
+					    "usr/share/real",    "etc/twin",
+					    "etc/linked",        "boot/grub/grub.cfg",
+					    "boot/grub/grubenv", "boot/unified" };
 
 	temporary_file(&m->t, "etc/default/grub", "CMDLINE=quiet\n");
 	temporary_file(&m->t, "etc/old.conf", "old\nlines\n");
@@ -76,6 +85,7 @@ static inline void machine_files(struct machine *m)
 		link(temporary_path(&m->t, "etc/twin"), temporary_path(&m->t, "etc/twin2")), 0);
 	temporary_file(&m->t, "boot/grub/grub.cfg", "menu\nCMDLINE=quiet\n");
 	temporary_file(&m->t, "boot/grub/grubenv", "next=\n");
+	temporary_file(&m->t, "boot/unified", "unified\nCMDLINE=quiet\n");
 	temporary_file(&m->t, "script", MACHINE_SCRIPT);
 	temporary_directories(&m->t, "var/lib/x");
 	assert_int_equal(chmod(temporary_path(&m->t, "etc/default/grub"), 0640), 0);
@@ -89,12 +99,13 @@ static inline void machine_files(struct machine *m)
 
 static inline void machine_plan(struct machine *m)
 {
-	static const char *argv[2][5];
+	static const char *const what[] = { "mkconfig", "setenv", "stage", "unify" };
+	static const char *argv[ARRAY_SIZE(what)][5];
 
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
 		argv[i][0] = "sh";
 		argv[i][1] = m->script;
-		argv[i][2] = i ? "setenv" : "mkconfig";
+		argv[i][2] = what[i];
 		argv[i][3] = m->top;
 	}
 	struct step steps[] = {
@@ -115,6 +126,15 @@ static inline void machine_plan(struct machine *m)
 		{ .kind = STEP_COMMAND,
 		  .argv = argv[1],
 		  .writes = machine_setenv_writes,
+		  .proof = machine_proof },
+		{ .kind = STEP_COMMAND,
+		  .first = argv[2],
+		  .staged = MACHINE_STAGED,
+		  .argv = argv[3],
+		  .output = "boot/unified.new",
+		  .becomes = "boot/unified",
+		  .regenerate = argv[3],
+		  .trace = "passthru",
 		  .proof = machine_proof },
 	};
 

@@ -447,8 +447,8 @@ static void test_history(void **state)
 	assert_int_equal(list.changes[0].state, CHANGE_CONFIRMED);
 	assert_string_equal(list.changes[0].title, "a test");
 	assert_true(list.changes[0].time_s > 1000000000);
-	assert_int_equal(list.changes[0].whys.n, 9);
-	assert_int_equal(list.changes[0].paths.n, 11);
+	assert_int_equal(list.changes[0].whys.n, 10);
+	assert_int_equal(list.changes[0].paths.n, 13);
 	undo(f);
 	assert_int_equal(change_history(&f->m.host, &list, &f->m.e), 0);
 	assert_int_equal(list.changes[0].state, CHANGE_UNDONE);

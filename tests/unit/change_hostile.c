@@ -69,37 +69,44 @@ static void test_torn(void **state)
 	machine_remove(&m);
 }
 
+/* What is in a journal, and what somebody makes of it. */
+static const char *const damages[][2] = {
+	{ "\"etc/made/second\"", "\"../../etc/passwd\"" },
+	{ "\"etc/made/second\"", "\"/etc/passwd\"" },
+	{ "\"etc/made/second\"", "\"etc//passwd\"" },
+	{ "\"etc/made/second\"", "\"\"" },
+	{ "\"etc/made/second\"", "\"var/lib/passthru/changes/2/journal.json\"" },
+	{ "\"etc/made/second\"", "7" },
+	{ "\"saved\": \"name\"", "\"saved\": \"none\"" },
+	{ "\"saved\": \"copy\"", "\"saved\": \"magic\"" },
+	{ "\"kind\": \"file\"", "\"kind\": \"device\"" },
+	{ "\"kind\": \"file\"", "\"kind\": \"link\"" },
+	{ "\"mode\": ", "\"mode\": 99999" },
+	{ "\"mode\": ", "\"mode\": -" },
+	{ "\"uid\": ", "\"uid\": 99999999999" },
+	{ "\"sha256\": \"", "\"sha256\": \"x" },
+	{ "\"version\": 2", "\"version\": 3" },
+	{ "\"version\": 2", "\"version\": 2, \"version\": 2" },
+	{ "\"continues\": 0", "\"continues\": 1" },
+	{ "\"continues\": 0", "\"continues\": -1" },
+	{ "\"continues\": 0", "\"continues\": \"0\"" },
+	{ "\"trace\": \"passthru\"", "\"output\": \"../x\"" },
+	{ "\"trace\": \"passthru\"", "\"old\": \"var/lib/passthru/lock\"" },
+	{ "\"takes_back\": [", "\"takes_back\": [[], " },
+	{ "\"" MACHINE_STAGED "\"", "\"" CHANGES "/1/journal.json\"" },
+	{ "\"" MACHINE_STAGED "\"", "\"" MACHINE_STAGED "/../1\"" },
+	{ "\"" MACHINE_STAGED "\"", "null" },
+	{ "\"first\": [", "\"last\": [" },
+	{ "\"first\": [", "\"first\": [], \"last\": [" },
+	{ "\"state\": \"applied\"", "\"state\": \"perfect\"" },
+	{ "\"state\": \"applied\"", "\"state\": null" },
+	{ "\"format\": \"passthru-change\"", "\"format\": \"other\"" },
+	{ "\"after\": {", "\"later\": {" },
+	{ "\"entries\": [", "\"entries\": {}, \"others\": [" },
+};
+
 static void test_hostile(void **state)
 {
-	static const char *const made[][2] = {
-		{ "\"etc/made/second\"", "\"../../etc/passwd\"" },
-		{ "\"etc/made/second\"", "\"/etc/passwd\"" },
-		{ "\"etc/made/second\"", "\"etc//passwd\"" },
-		{ "\"etc/made/second\"", "\"\"" },
-		{ "\"etc/made/second\"", "\"var/lib/passthru/changes/2/journal.json\"" },
-		{ "\"etc/made/second\"", "7" },
-		{ "\"saved\": \"name\"", "\"saved\": \"none\"" },
-		{ "\"saved\": \"copy\"", "\"saved\": \"magic\"" },
-		{ "\"kind\": \"file\"", "\"kind\": \"device\"" },
-		{ "\"kind\": \"file\"", "\"kind\": \"link\"" },
-		{ "\"mode\": ", "\"mode\": 99999" },
-		{ "\"mode\": ", "\"mode\": -" },
-		{ "\"uid\": ", "\"uid\": 99999999999" },
-		{ "\"sha256\": \"", "\"sha256\": \"x" },
-		{ "\"version\": 2", "\"version\": 3" },
-		{ "\"version\": 2", "\"version\": 2, \"version\": 2" },
-		{ "\"continues\": 0", "\"continues\": 1" },
-		{ "\"continues\": 0", "\"continues\": -1" },
-		{ "\"continues\": 0", "\"continues\": \"0\"" },
-		{ "\"trace\": \"passthru\"", "\"output\": \"../x\"" },
-		{ "\"trace\": \"passthru\"", "\"old\": \"var/lib/passthru/lock\"" },
-		{ "\"takes_back\": [", "\"takes_back\": [[], " },
-		{ "\"state\": \"applied\"", "\"state\": \"perfect\"" },
-		{ "\"state\": \"applied\"", "\"state\": null" },
-		{ "\"format\": \"passthru-change\"", "\"format\": \"other\"" },
-		{ "\"after\": {", "\"later\": {" },
-		{ "\"entries\": [", "\"entries\": {}, \"others\": [" },
-	};
 	struct machine m;
 	unsigned number;
 
@@ -107,8 +114,8 @@ static void test_hostile(void **state)
 	machine_make(&m);
 	assert_int_equal(machine_apply(&m, &number), 0);
 	char *text = journal_text(&m);
-	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		journal_make(&m, text, made[i][0], made[i][1]);
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		journal_make(&m, text, damages[i][0], damages[i][1]);
 		refuses(&m);
 	}
 	journal_put(&m, text, strlen(text));

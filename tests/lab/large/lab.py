@@ -68,6 +68,8 @@ class Lab:
         os.makedirs(folder)
         overlay(base, os.path.join(folder, "disk"), base_format)
         made = Machine(os.path.join(folder, "disk"), self.firmware, folder, safe)
+        if self.name.startswith("grub-uefi"):
+            made.processor = made.processor.replace("tsc=off", "tsc=on")  # GRUB for UEFI needs one; the disk hides it from the kernel
         self.machines.append(made)
         return made
 
