@@ -2,10 +2,12 @@
 // Replacing, naming and removing files so that after a power cut each is the old or the new one.
 //
 // The order of a replacement: temporary beside it, content, owner, mode (a change of owner takes
-// set-user-ID away: chown(2)), attributes, times, fsync, rename, fsync of the directory (fsync(2)
-// says that the file's own does not cover its name). Attributes are set only where they differ from
-// what the new file has by itself: so nothing is asked of FAT that it cannot hold, as long as it
-// holds the old file too.
+// set-user-ID away: chown(2)), attributes, times, fsync, rename, fsync of the file once more, and
+// of the directory (fsync(2) says that the file's own does not cover its name). On FAT the new name
+// says where the content lies only when the file's inode is written (vfat_rename()): the directory
+// alone on the disk would be a name without content, and content without a name. Attributes are set
+// only where they differ from what the new file has by itself: so nothing is asked of FAT that it
+// cannot hold, as long as it holds the old file too.
 
 #include "base/root_tree.h"
 #include "base/text.h"
@@ -43,6 +45,17 @@ static int open_parent(struct root *r, const char *path, const char **ret_name)
 static int sync_fd(int fd)
 {
 	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* A file that has this name since now; a link has nothing of its own to be written. */
+static int sync_named(int parent, const char *name)
+{
+	CLEANUP_CLOSE int fd =
+		openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ELOOP ? 0 : -errno;
+	return sync_fd(fd);
 }
 
 /* ---- content ---- */
@@ -249,7 +262,8 @@ int root_place(struct root *r, struct arena *a, const struct root_place *place)
 		(void)unlinkat(parent, place->temporary, 0);
 		return error;
 	}
-	return sync_fd(parent);
+	error = sync_named(parent, name);
+	return error < 0 ? error : sync_fd(parent);
 }
 
 /* ---- names ---- */
@@ -265,7 +279,9 @@ static int two_names(struct root *r, const char *from, const char *to,
 		return from_parent < 0 ? from_parent : to_parent;
 	if (act(from_parent, from_name, to_parent, to_name) < 0)
 		return -errno;
-	int error = sync_fd(to_parent);
+	int error = sync_named(to_parent, to_name);
+	if (error == 0)
+		error = sync_fd(to_parent);
 	return error < 0 ? error : sync_fd(from_parent);
 }
 

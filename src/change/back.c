@@ -43,6 +43,17 @@ static bool is_as_left(const struct change *change, const struct entry *entry,
 	return entry->after_known && entry_is(now, &entry->after);
 }
 
+/*
+ * What a power cut leaves on FAT, which has no journal: a name that is there before its content, or
+ * one that fsck.fat has cut to what it could find. There is nothing in it that could be lost.
+ */
+static bool is_torn(const struct change *change, const struct entry *entry,
+		    const struct root_node *node)
+{
+	return (change->state == CHANGE_APPLYING || change->state == CHANGE_UNDOING) &&
+	       !entry->kept && node->kind == ROOT_FILE && node->n_bytes == 0;
+}
+
 /* Of a kernel that was removed, with its folder: what was taken away there has no place any more.
  */
 static bool lost_its_folder(const struct change *change, const struct entry *entry)
@@ -61,7 +72,8 @@ static enum way decide(const struct change *change, const struct entry *entry,
 		return root_node_same(&now->node, &entry->before.node) ? WAY_NONE : WAY_RESTORE;
 	if (now->node.kind == ROOT_ABSENT && lost_its_folder(change, entry))
 		return WAY_KEEP;
-	if (entry->scratch || is_as_left(change, entry, now, own))
+	if (entry->scratch || is_as_left(change, entry, now, own) ||
+	    is_torn(change, entry, &now->node))
 		return WAY_RESTORE;
 	if (entry->may_go && now->node.kind == ROOT_ABSENT)
 		return WAY_KEEP;

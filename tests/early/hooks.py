@@ -53,6 +53,18 @@ def loads():
         shutil.rmtree(top)
 
 
+def unit_loads():
+    """What the unit starts behind the helper."""
+    top = tempfile.mkdtemp()
+    put(top + "/bin/modprobe", "#!/bin/sh\necho modprobe $* | sed 's/ -q//'\n")
+    put(top + "/etc/passthru/devices", "passthru-devices 1\n# address ids subsystem class slot serial twins driver\n0 1 2 3 4 5 6 vfio-pci\n0 1 2 3 4 5 6 mlx5_vfio_pci\n")
+    with open(os.path.join(FOLDER, "passthru-early.service"), encoding="utf-8") as f:
+        commands = re.findall(r"^ExecStartPost=-(.*)$", f.read(), re.M)
+    saw = run(top, "\n".join(commands).replace("$$", "$").replace("/etc/passthru/devices", top + "/etc/passthru/devices"))
+    test(saw == "modprobe vfio-pci\nmodprobe mlx5_vfio_pci\n", "the unit loads what is reserved for", saw)
+    shutil.rmtree(top)
+
+
 SAY = "%s() { echo %s $*; }\n"
 
 
@@ -105,6 +117,7 @@ def order():
 
 
 loads()
+unit_loads()
 fills()
 order()
 end()

@@ -217,6 +217,8 @@ def main():
                 seen[check] = seen.get(check, set()) | more
     if not words:
         results.result("every check passes on one machine and not on another", list(uncovered(seen)))
+    guest = ["run", "--print", "--disk", os.path.abspath(__file__)]
+    results.result("a guest's command line is what its schema says", against_exit(guest, *tap.run(program, "--json", *guest)))
     results.result("no recorded answer is left over", leftovers(names))
     results.end()
 

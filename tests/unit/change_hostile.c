@@ -193,6 +193,39 @@ static void test_killed_just_now(void **state)
 	machine_remove(&m);
 }
 
+/* On FAT a new name is on the disk before its content; fsck.fat makes the file an empty one. */
+static void test_empty(void **state)
+{
+	static const char *const torn[] = { "etc/made/second", "etc/default/grub", "etc/old.conf" };
+	struct machine m;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(torn); i++) {
+		const char *path = torn[i / 2];
+		const bool undoing = i % 2;
+
+		machine_make(&m);
+		char *before = tree_text(m.t.path);
+		leave_half(&m, time(NULL));
+		if (undoing)
+			journal_make(&m, journal_text(&m), "\"applying\"", "\"undoing\"");
+		temporary_file(&m.t, path, "");
+		assert_int_equal(machine_recover(&m), 0);
+		char *after = tree_text(m.t.path);
+		assert_string_equal(before, after);
+		free(before);
+		free(after);
+		machine_remove(&m);
+	}
+	/* applied whole, an empty file is somebody's */
+	unsigned number;
+	machine_make(&m);
+	assert_int_equal(machine_apply(&m, &number), 0);
+	temporary_file(&m.t, torn[0], "");
+	assert_int_equal(machine_undo(&m, number), -EPERM);
+	machine_remove(&m);
+}
+
 /* A day later the menu is another one: the old copy would name kernels that are gone. */
 static void test_killed_long_ago(void **state)
 {
@@ -271,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_killed_just_now),
+		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_killed_long_ago),
 		cmocka_unit_test(test_edited_after_kill),
 		cmocka_unit_test(test_not_mounted),
