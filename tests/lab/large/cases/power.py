@@ -63,15 +63,15 @@ def one(lab, command, at_s, disk, n):
         else:
             lab.tap.same(after, lab.before, sentence)
             lab.tap.note("\n".join([state.text, " ".join(lab.words(host)), undone.text]))
-        host.cut()
     except Trouble as trouble:
         lab.tap.ok(False, sentence, trouble)
+    finally:
+        lab.end()
 
 
 def all_moments(lab, base, command, dice, took_s):
     for n, (at_s, disk) in enumerate(frozen(lab, base, command, dice, took_s)):
         one(lab, command, at_s, disk, n)
-    lab.end()
 
 
 def run(lab):
