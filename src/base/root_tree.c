@@ -279,9 +279,7 @@ static int two_names(struct root *r, const char *from, const char *to,
 		return from_parent < 0 ? from_parent : to_parent;
 	if (act(from_parent, from_name, to_parent, to_name) < 0)
 		return -errno;
-	int error = sync_named(to_parent, to_name);
-	if (error == 0)
-		error = sync_fd(to_parent);
+	int error = sync_fd(to_parent);
 	return error < 0 ? error : sync_fd(from_parent);
 }
 
@@ -295,9 +293,18 @@ int root_hard_link(struct root *r, const char *from, const char *to)
 	return two_names(r, from, to, link_names);
 }
 
+static int rename_names(int from_parent, const char *from, int to_parent, const char *to)
+{
+	if (renameat(from_parent, from, to_parent, to) < 0)
+		return -1;
+	int error = sync_named(to_parent, to);
+	errno = -error;
+	return error < 0 ? -1 : 0;
+}
+
 int root_rename(struct root *r, const char *from, const char *to)
 {
-	return two_names(r, from, to, renameat);
+	return two_names(r, from, to, rename_names);
 }
 
 static int take_away(struct root *r, const char *path, int flags)

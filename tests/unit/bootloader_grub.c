@@ -73,15 +73,6 @@ static void refuses_trial(const char *sentence)
 	says(sentence);
 }
 
-static const char *line(const char *const *argv)
-{
-	size_t n = 0;
-
-	while (argv && argv[n])
-		n++;
-	return text_join(&host.arena, argv, n, " ");
-}
-
 static void has_line(struct bytes text, const char *wanted_line)
 {
 	if (!strstr(text.data, arena_printf(&host.arena, "\n%s\n", wanted_line)))
@@ -138,17 +129,18 @@ static void trial_steps(void **state)
 	has_line(plan.steps[0].content, "image='initrd.img-" RELEASE ".passthru'");
 	has_line(plan.steps[0].content, "add='passthru.boot=1 iommu=pt passthru.trial=1 panic=30'");
 	has_line(plan.steps[0].content, "drop=''");
-	assert_string_equal(line(plan.steps[1].argv),
+	assert_string_equal(argv_line(plan.steps[1].argv),
 			    "/usr/sbin/grub-mkconfig -o /boot/grub/grub.cfg.passthru");
-	assert_string_equal(line(plan.steps[1].regenerate), line(plan.steps[1].argv));
+	assert_string_equal(argv_line(plan.steps[1].regenerate), argv_line(plan.steps[1].argv));
 	assert_string_equal(plan.steps[1].output, "boot/grub/grub.cfg.passthru");
 	assert_string_equal(plan.steps[1].becomes, "boot/grub/grub.cfg");
-	assert_string_equal(line(plan.steps[1].writes), "boot/grub/grub.cfg.passthru.new");
+	assert_string_equal(argv_line(plan.steps[1].writes), "boot/grub/grub.cfg.passthru.new");
 	assert_string_equal(plan.steps[1].trace, BOOTLOADER_TRIAL_ENTRY);
-	assert_string_equal(line(plan.steps[2].argv), "/usr/bin/grub-editenv /boot/grub/grubenv "
-						      "set next_entry=passthru-trial");
-	assert_string_equal(line(plan.steps[2].writes), "boot/grub/grubenv");
-	assert_string_equal(line(plan.steps[2].regenerate),
+	assert_string_equal(argv_line(plan.steps[2].argv),
+			    "/usr/bin/grub-editenv /boot/grub/grubenv "
+			    "set next_entry=passthru-trial");
+	assert_string_equal(argv_line(plan.steps[2].writes), "boot/grub/grubenv");
+	assert_string_equal(argv_line(plan.steps[2].regenerate),
 			    "/usr/bin/grub-editenv /boot/grub/grubenv unset next_entry");
 }
 
@@ -159,13 +151,13 @@ static void trial_before(void **state)
 	has_all();
 	has_block("boot/grub/grubenv", "saved_entry=0\nnext_entry=\n");
 	assert_int_equal(trial(), 0);
-	assert_string_equal(line(plan.steps[2].regenerate),
+	assert_string_equal(argv_line(plan.steps[2].regenerate),
 			    "/usr/bin/grub-editenv /boot/grub/grubenv set next_entry=");
 	assert_int_equal(plan.steps[2].proof(&host, &plan.steps[2], NULL, &e), -ENODATA);
 	has_block("boot/grub/grubenv", "next_entry=passthru-trial\n");
 	assert_int_equal(plan.steps[2].proof(&host, &plan.steps[2], NULL, &e), 0);
 	assert_int_equal(trial(), 0);
-	assert_string_equal(line(plan.steps[2].regenerate),
+	assert_string_equal(argv_line(plan.steps[2].regenerate),
 			    "/usr/bin/grub-editenv /boot/grub/grubenv unset next_entry");
 }
 
@@ -316,7 +308,7 @@ static void permanent_rhel7(void **state)
 	assert_string_equal(plan.steps[0].content.data,
 			    "GRUB_CMDLINE_LINUX=\"crashkernel=auto rhgb quiet passthru.boot=1 "
 			    "iommu=pt\"\n");
-	assert_string_equal(line(plan.steps[2].argv),
+	assert_string_equal(argv_line(plan.steps[2].argv),
 			    "/usr/sbin/grub2-mkconfig -o /boot/grub2/grub.cfg.passthru");
 }
 

@@ -50,15 +50,6 @@ static void assert_none(const char *refusal)
 		fail_msg("%s", setup.unified_refusal);
 }
 
-static const char *line(const char *const *argv)
-{
-	size_t n = 0;
-
-	while (argv[n])
-		n++;
-	return text_join(&host.arena, argv, n, " ");
-}
-
 /* What runs first, and then, one in a line. */
 static const char *build(void)
 {
@@ -68,8 +59,9 @@ static const char *build(void)
 	const struct initramfs_commands commands =
 		initramfs_build(&setup, a, &setup.kernels[0], "boot/new");
 	assert_int_equal(commands.first != NULL, commands.staged != NULL);
-	return commands.first ? arena_printf(a, "%s\n%s", line(commands.first), line(commands.argv))
-			      : line(commands.argv);
+	return commands.first ? arena_printf(a, "%s\n%s", argv_line(commands.first),
+					     argv_line(commands.argv))
+			      : argv_line(commands.argv);
 }
 
 /* ---- kernel-install ---- */

@@ -176,6 +176,16 @@ static void leave_half(struct machine *m, int64_t command_s)
 		     arena_printf(&m->host.arena, "%s%lld", key, (long long)command_s));
 }
 
+/* The next session makes it what it was; @before is freed. */
+static void goes_back(struct machine *m, char *before)
+{
+	assert_int_equal(machine_recover(m), 0);
+	char *after = tree_text(m->t.path);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
 static void test_killed_just_now(void **state)
 {
 	struct machine m;
@@ -185,11 +195,7 @@ static void test_killed_just_now(void **state)
 	char *before = tree_text(m.t.path);
 	leave_half(&m, time(NULL));
 	temporary_file(&m.t, "boot/grub/grub.cfg", "half a me");
-	assert_int_equal(machine_recover(&m), 0);
-	char *after = tree_text(m.t.path);
-	assert_string_equal(before, after);
-	free(before);
-	free(after);
+	goes_back(&m, before);
 	machine_remove(&m);
 }
 
@@ -210,11 +216,7 @@ static void test_empty(void **state)
 		if (undoing)
 			journal_make(&m, journal_text(&m), "\"applying\"", "\"undoing\"");
 		temporary_file(&m.t, path, "");
-		assert_int_equal(machine_recover(&m), 0);
-		char *after = tree_text(m.t.path);
-		assert_string_equal(before, after);
-		free(before);
-		free(after);
+		goes_back(&m, before);
 		machine_remove(&m);
 	}
 	/* applied whole, an empty file is somebody's */

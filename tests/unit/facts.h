@@ -2,6 +2,7 @@
 /* A host of a few files in memory, for tests of facts and checks. */
 #pragma once
 
+#include "base/text.h"
 #include "host/host.h"
 #include "tests/fake/tree.h"
 
@@ -81,3 +82,13 @@ static inline void denied(const char *path)
 }
 
 #define MACHINE_TEST(test) cmocka_unit_test_setup_teardown(test, machine_setup, machine_teardown)
+
+/* The words of a command in one line; "" for none. */
+static inline const char *argv_line(const char *const *argv)
+{
+	size_t n = 0;
+
+	while (argv && argv[n])
+		n++;
+	return text_join(&host.arena, argv, n, " ");
+}

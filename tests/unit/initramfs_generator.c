@@ -38,18 +38,10 @@ static void assert_refused(const char *sentence)
 	assert_string_equal(setup.refusal, sentence);
 }
 
-static const char *line(const char *const *argv)
-{
-	size_t n = 0;
-
-	while (argv && argv[n])
-		n++;
-	return text_join(&host.arena, argv, n, " ");
-}
-
 static const char *build(size_t i)
 {
-	return line(initramfs_build(&setup, &host.arena, &setup.kernels[i], "boot/new.img").argv);
+	return argv_line(
+		initramfs_build(&setup, &host.arena, &setup.kernels[i], "boot/new.img").argv);
 }
 
 static void has_initramfs_tools(void)
