@@ -33,6 +33,7 @@ def run(lab):
 
     plain_entry(host)
     host.reboot()
+    host.must("! [ -e /boot/grub/grubenv ] || grub-editenv - unset next_entry")  # GRUB leaves the empty name of what it was told
     tap.ok("passthru.boot=1" not in lab.words(host), "the entry without our words has none of them", " ".join(lab.words(host)))
     lab.devices(host, "bochs-drm snd_hda_intel bochs-drm ", "all have their drivers there")
     lab.passthru(host, "undo --yes", 0, "undo from there")
