@@ -99,7 +99,7 @@ static int run_confirm(struct request *request, struct err *e)
 	if (error < 0)
 		return error;
 	setup_show_names(request, &recovered);
-	bool due = is_due(request->host, &state);
+	bool due = is_due(request->host, &state) && (!options->automatic || state.confirm_auto);
 	if (!options->automatic && (n > 0 || !due))
 		list(request, waiting, n);
 	else

@@ -137,7 +137,8 @@ void image_leave_steps(const struct setup_work *work, struct plan *plan);
 /* ---- unit.c ---- */
 
 /* Units of our own, of systemd. */
-void unit_confirm_steps(struct arena *a, struct plan *plan);
+/* Those that confirm a trial boot, as the target says: there, or not. */
+void unit_confirm_steps(const struct setup_work *work, struct plan *plan);
 bool unit_possible(struct host *host);
 /* Whether a trial boot can be confirmed by itself, if that is wished. */
 MUST_CHECK int unit_check(struct host *host, bool confirm_auto, struct err *e);

@@ -31,8 +31,24 @@ static void add(struct arena *a, struct plan *plan, const char *path, const char
 		  path, (struct bytes){ text, strlen(text) }, 0);
 }
 
-void unit_confirm_steps(struct arena *a, struct plan *plan)
+static void leave(struct arena *a, struct plan *plan)
 {
+	static const char *const paths[] = { UNIT, WANTS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		plan_absent(a, plan, "the trial boot is to be confirmed by hand", paths[i]);
+}
+
+void unit_confirm_steps(const struct setup_work *work, struct plan *plan)
+{
+	struct arena *a = work->arena;
+
+	if (!work->target.record.confirm_auto) {
+		/* it was asked for when this was set up */
+		if (work->record.confirm_auto)
+			leave(a, plan);
+		return;
+	}
 	add(a, plan, UNIT,
 	    arena_printf(a,
 			 "# Makes what 'passthru setup' has tried in this boot permanent, when it "

@@ -169,8 +169,7 @@ int work_plan_trial(const struct setup_work *work, struct plan *plan, struct err
 	if (error < 0)
 		return error;
 	image_trial_step(work, plan);
-	if (work->target.record.confirm_auto)
-		unit_confirm_steps(work->arena, plan);
+	unit_confirm_steps(work, plan);
 	work_boot_change(work, &change);
 	return bootloader_trial(work->boot, &change, plan, e);
 }

@@ -185,6 +185,9 @@ static void test_confirm_auto(void **state)
 	assert_true(m->plan.now.n_steps > 0);
 	machine_ok(m, setup_apply(&m->host, &m->wish, &m->plan, &m->number, &recovered, &m->e));
 	assert_false(state_of(m).confirm_auto);
+	assert_false(machine_exists(m, "etc/systemd/system/passthru-confirm.service"));
+	assert_false(
+		machine_exists(m, "etc/systemd/system/multi-user.target.d/passthru.conf"));
 	machine_boot(m, "", false);
 	machine_ok(m, machine_undo(m, &undone));
 	machine_is_as_before(m);

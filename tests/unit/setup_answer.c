@@ -117,12 +117,12 @@ static void image_is_looked_at(struct machine *m)
 	free(kept);
 }
 
+static const char trial_words[] = "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 "
+				  "rd.emergency=reboot";
+
 static void tried(struct machine *m)
 {
-	static const char words[] = "passthru.boot=1 passthru.trial=1 panic=30 rd.shell=0 "
-				    "rd.emergency=reboot";
-
-	machine_boot(m, words, false);
+	machine_boot(m, trial_words, false);
 	ask(m, "confirm", NULL);
 	refuses(m, "the trial did not come up as planned: " GPU ": nouveau has it");
 	says(m, said.status, GPU "  " GPU "  nouveau        no");
@@ -142,9 +142,11 @@ static void tried(struct machine *m)
 	says(m, said.status, TWIN "         10 min  passthru-release-x.timer");
 	says(m, said.status, GPU "  " GPU "  nouveau        no");
 	temporary_file(&m->t, "run/passthru/" TWIN, "");
-	machine_boot(m, words, true);
+	machine_boot(m, trial_words, true);
+	/* a unit that was left must not do what nobody asked it for */
 	ask(m, "confirm", "--auto", NULL);
-	says(m, ANSWER_YES, GPU ": vfio-pci has it");
+	says(m, ANSWER_YES, "nothing waits for its trial\n");
+	ask(m, "confirm", NULL);
 	says(m, ANSWER_YES, "Permanent by change:  2");
 	ask(m, "status", NULL);
 	says(m, ANSWER_YES, "Setup:          permanent\n");
@@ -334,6 +336,18 @@ static void asks_once(void **state)
 	free(disk);
 }
 
+static void confirms_itself(void **state)
+{
+	struct machine *m = *state;
+
+	ask(m, "setup", "--yes", "--confirm=auto", GPU, NULL);
+	says(m, ANSWER_YES, "Change:  1");
+	machine_boot(m, trial_words, true);
+	ask(m, "confirm", "--auto", NULL);
+	says(m, ANSWER_YES, GPU ": vfio-pci has it");
+	says(m, ANSWER_YES, "Permanent by change:  2");
+}
+
 /* A boot that began behind the setup and is not the trial: it was used up. */
 static void used_up(void **state)
 {
@@ -356,6 +370,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(walk, start, machine_stop),
 		cmocka_unit_test_setup_teardown(undoes, start, machine_stop),
+		cmocka_unit_test_setup_teardown(confirms_itself, start, machine_stop),
 		cmocka_unit_test_setup_teardown(used_up, start, machine_stop),
 		cmocka_unit_test_setup_teardown(rescued, start, machine_stop),
 		cmocka_unit_test_setup_teardown(interrupted, start, machine_stop),
