@@ -34,10 +34,8 @@ static bool is_ours(const struct change *change, const struct root_node *node)
 }
 
 static bool is_as_left(const struct change *change, const struct entry *entry,
-		       const struct entry_state *now, bool own)
+		       const struct entry_state *now)
 {
-	if (change->state == CHANGE_APPLYING && own)
-		return true;
 	if (change->state == CHANGE_APPLYING && entry->generated && is_ours(change, &now->node))
 		return true;
 	return entry->after_known && entry_is(now, &entry->after);
@@ -65,6 +63,12 @@ static bool lost_its_folder(const struct change *change, const struct entry *ent
 	       root_look(change->host->root, a, arena_strndup(a, entry->path, n - 1)) == -ENOENT;
 }
 
+/* This process has applied it, and knows what it has left where. */
+static enum way decide_own(const struct entry *entry, const struct entry_state *now)
+{
+	return entry->scratch || found_is_ours(entry, now) ? WAY_RESTORE : WAY_KEEP;
+}
+
 static enum way decide(const struct change *change, const struct entry *entry,
 		       const struct entry_state *now, bool own, bool keep_changed)
 {
@@ -72,8 +76,11 @@ static enum way decide(const struct change *change, const struct entry *entry,
 		return root_node_same(&now->node, &entry->before.node) ? WAY_NONE : WAY_RESTORE;
 	if (now->node.kind == ROOT_ABSENT && lost_its_folder(change, entry))
 		return WAY_KEEP;
-	if (entry->scratch || is_as_left(change, entry, now, own) ||
-	    is_torn(change, entry, &now->node))
+	if (entry->foreign && entry->regenerate && root_is_live(change->host->root))
+		return WAY_REGENERATE;
+	if (own)
+		return decide_own(entry, now);
+	if (entry->scratch || is_as_left(change, entry, now) || is_torn(change, entry, &now->node))
 		return WAY_RESTORE;
 	if (entry->may_go && now->node.kind == ROOT_ABSENT)
 		return WAY_KEEP;

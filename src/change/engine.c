@@ -87,6 +87,22 @@ static mode_t mode_of(const struct step *step)
 	return step->mode ? step->mode : 0644;
 }
 
+/* What a step leaves of a file. */
+static struct entry_state state_after(const struct step *step, const struct entry *entry)
+{
+	struct entry_state after = { .node.kind = ROOT_ABSENT };
+
+	if (step->absent)
+		return after;
+	after.node = entry->before.node.kind == ROOT_FILE
+			     ? entry->before.node
+			     : (struct root_node){ .mode = mode_of(step) };
+	after.node.kind = ROOT_FILE;
+	after.node.n_bytes = step->content.n;
+	sum_of(step->content, after.sum);
+	return after;
+}
+
 static int expect(struct work *work, struct err *e)
 {
 	for (size_t i = 0; i < work->n; i++) {
@@ -97,17 +113,11 @@ static int expect(struct work *work, struct err *e)
 		if (!entry || entry->generated)
 			continue;
 		/* the last step's stays */
-		entry->after = (struct entry_state){ .node.kind = ROOT_ABSENT };
+		entry->after = state_after(step, entry);
 		entry->after_known = true;
 		entry->text = false;
 		if (step->absent)
 			continue;
-		entry->after.node = entry->before.node.kind == ROOT_FILE
-					    ? entry->before.node
-					    : (struct root_node){ .mode = mode_of(step) };
-		entry->after.node.kind = ROOT_FILE;
-		entry->after.node.n_bytes = step->content.n;
-		sum_of(step->content, entry->after.sum);
 		int error = entry_keep_text(&work->change, entry, step->content, e);
 		if (error < 0)
 			return error;
@@ -181,11 +191,14 @@ static int act_file(struct work *work, size_t i, struct err *e)
 	struct change *change = &work->change;
 	struct host *host = change->host;
 	const struct step *step = &work->steps[i];
-	const struct entry *entry = entry_find(change, work->targets[i]);
+	struct entry *entry = entry_find(change, work->targets[i]);
+	const struct entry_state after = state_after(step, entry);
 	struct root_node node;
 	bool as_wanted;
 
-	int error = step->absent ? 0 : make_directories(change, entry->path, e);
+	int error = found_check(change, entry, &after, e);
+	if (error == 0 && !step->absent)
+		error = make_directories(change, entry->path, e);
 	if (error < 0)
 		return error;
 	error = root_node(host->root, &host->arena, entry->path, &node);
@@ -228,11 +241,13 @@ static int act_command(struct work *work, size_t i, struct err *e)
 {
 	struct change *change = &work->change;
 	const struct step *step = &work->steps[i];
-	const struct entry *made = work->targets[i] ? entry_find(change, work->targets[i]) : NULL;
+	struct entry *made = work->targets[i] ? entry_find(change, work->targets[i]) : NULL;
 	struct err missing = { 0 };
+	int error = found_before_command(change, step, e);
 
 	change->command_s = journal_now_s();
-	int error = journal_save(change, e);
+	if (error == 0)
+		error = journal_save(change, e);
 	if (error == 0 && made)
 		error = make_directories(change, made->path, e);
 	if (error == 0 && made)
@@ -251,6 +266,10 @@ static int act_command(struct work *work, size_t i, struct err *e)
 		return err_fail(e, error, "%s ended with status 0, without its effect: %s",
 				step->argv[0], missing.text);
 	error = flush_written(change->host, step, e);
+	if (error == 0 && made)
+		error = found_check(change, made, NULL, e);
+	if (error == 0 && made && made->old)
+		error = found_check(change, entry_find(change, made->old), NULL, e);
 	return error < 0 || !made ? error : become_end(change, made, step->keep != NULL, e);
 }
 
@@ -302,7 +321,10 @@ static int take_back(struct work *work, int cause, struct err *e)
 	struct err why = { 0 };
 	struct way_back way;
 	int error = back_decide(change, true, false, &way, &why);
+	bool all = error == 0;
 
+	for (size_t i = 0; error == 0 && i < change->n; i++)
+		all = all && way.ways[i] != WAY_KEEP;
 	if (error == 0)
 		error = back_check(change, &way, &why);
 	if (error == 0)
@@ -313,7 +335,8 @@ static int take_back(struct work *work, int cause, struct err *e)
 		return cause;
 	size_t n = strlen(e->text);
 	if (error == 0)
-		snprintf(e->text + n, sizeof(e->text) - n, "; everything was put back");
+		snprintf(e->text + n, sizeof(e->text) - n, "; %s was put back",
+			 all ? "everything" : "all else");
 	else
 		snprintf(e->text + n, sizeof(e->text) - n,
 			 "; not everything was put back (%.400s): what changes this host next "

@@ -50,6 +50,13 @@ struct entry {
 	/* what runs before that, and the file that it makes for it */
 	const char *const *first;
 	const char *staged;
+	/* others had changed it before a command came to write it: what was kept is older than that
+	 */
+	bool foreign;
+	/* Of a change on its way, and not in the journal: whether a step has begun with it, what
+	 * the last one found, and what that one leaves. */
+	bool begun, left_known;
+	struct entry_state found, left;
 };
 
 /* Replaced files of a boot loader, held open until what replaced them is in its place on the disk.
@@ -155,6 +162,19 @@ MUST_CHECK int entry_check_unlocked(const char *path, const struct root_node *no
 /* Whether the path is on another file system than the root. */
 MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, struct err *e);
 
+/* ---- found.c: what others do meanwhile ---- */
+
+/*
+ * Before a step replaces or removes @entry: -EBUSY when it is neither what was kept nor what our
+ * last step left. @leaves: what is there after the step; NULL: that is not known.
+ */
+MUST_CHECK int found_check(const struct change *change, struct entry *entry,
+			   const struct entry_state *leaves, struct err *e);
+/* Before a command writes files in place: notes which of them others have changed. */
+MUST_CHECK int found_before_command(struct change *change, const struct step *step, struct err *e);
+/* Whether what is there now is what the steps up to here have left, as far as can be told. */
+bool found_is_ours(const struct entry *entry, const struct entry_state *now);
+
 /* ---- become.c: a file that a command makes beside the one that it is to be ---- */
 
 /* Runs @argv, after what has to run before it, and looks whether it has made entry->output. */
@@ -184,8 +204,8 @@ struct way_back {
 };
 
 /*
- * What has to be done with each entry. @own: this process has applied it, so that nobody else can
- * have changed anything. Changes nothing.
+ * What has to be done with each entry. @own: this process has applied it just now, so that what is
+ * not its own work is somebody else's. Changes nothing.
  */
 MUST_CHECK int back_decide(const struct change *change, bool own, bool keep_changed,
 			   struct way_back *ret, struct err *e);

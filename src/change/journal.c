@@ -104,12 +104,13 @@ static json_t *entry_to_json(const struct entry *entry)
 		return json_pack("{s:s, s:b, s:b}", "path", entry->path, "directory", 1, "mounted",
 				 (int)entry->mounted);
 	return json_pack(
-		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, s:o*, "
+		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, "
+		"s:o*, "
 		"s:s*}",
 		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
-		"mounted", (int)entry->mounted, "generated", (int)entry->generated, "text",
-		(int)entry->text, "kept", (int)entry->kept, "saved", saved_names[entry->saved],
-		"before", journal_state_to_json(&entry->before), "after",
+		"foreign", (int)entry->foreign, "mounted", (int)entry->mounted, "generated",
+		(int)entry->generated, "text", (int)entry->text, "kept", (int)entry->kept, "saved",
+		saved_names[entry->saved], "before", journal_state_to_json(&entry->before), "after",
 		entry->after_known ? journal_state_to_json(&entry->after) : NULL, "regenerate",
 		words_to_json(entry->regenerate), "trace", entry->trace, "output", entry->output,
 		"old", entry->old, "first", entry->first ? words_to_json(entry->first) : NULL,
@@ -251,6 +252,7 @@ static bool entry_from_json(struct arena *a, const json_t *object, struct entry 
 			       .generated = flag_of(object, "generated"),
 			       .scratch = flag_of(object, "scratch"),
 			       .may_go = flag_of(object, "may_go"),
+			       .foreign = flag_of(object, "foreign"),
 			       .text = flag_of(object, "text"),
 			       .kept = flag_of(object, "kept"),
 			       .after_known = after != NULL,

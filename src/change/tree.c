@@ -73,7 +73,9 @@ int entry_look(const struct change *change, const struct entry *entry, struct en
 		return error;
 	/* images are long: what has another size needs no digest to be another */
 	if (!may_be(&ret->node, &entry->before) &&
-	    !(entry->after_known && may_be(&ret->node, &entry->after)))
+	    !(entry->after_known && may_be(&ret->node, &entry->after)) &&
+	    !(entry->left_known &&
+	      (may_be(&ret->node, &entry->left) || may_be(&ret->node, &entry->found))))
 		return 0;
 	return look_at(change->host, entry->path, true, ret, e);
 }

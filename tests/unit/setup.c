@@ -186,8 +186,7 @@ static void test_confirm_auto(void **state)
 	machine_ok(m, setup_apply(&m->host, &m->wish, &m->plan, &m->number, &recovered, &m->e));
 	assert_false(state_of(m).confirm_auto);
 	assert_false(machine_exists(m, "etc/systemd/system/passthru-confirm.service"));
-	assert_false(
-		machine_exists(m, "etc/systemd/system/multi-user.target.d/passthru.conf"));
+	assert_false(machine_exists(m, "etc/systemd/system/multi-user.target.d/passthru.conf"));
 	machine_boot(m, "", false);
 	machine_ok(m, machine_undo(m, &undone));
 	machine_is_as_before(m);
