@@ -115,6 +115,10 @@ static int undo_all(struct change_session *session, unsigned asked,
 		return error;
 	const struct change_info *first =
 		asked ? change_find(&changes, asked) : change_first_of_last(&changes);
+	/* change_open() has ended just that one */
+	if (asked && asked == session->recovered_number &&
+	    (!first || first->state == CHANGE_UNDONE))
+		return EXIT_DONE;
 	for (size_t i = changes.n; first && i-- > 0;) {
 		const struct change_info *change = &changes.changes[i];
 

@@ -185,6 +185,7 @@ struct change_session {
 	sigset_t signals; /* those that were blocked before */
 	/* what was found half done and put right, sentences; for the answer */
 	struct names recovered;
+	unsigned recovered_number; /* the change that it was; 0: none */
 };
 
 struct change_undo_how {
@@ -228,6 +229,12 @@ MUST_CHECK int change_apply(struct change_session *session, const struct plan *p
  */
 MUST_CHECK int change_undo(struct change_session *session, unsigned number,
 			   const struct change_undo_how *how, unsigned *ret_number, struct err *e);
+/*
+ * Whether the changes @numbers can be taken back one behind the other, in that order: what
+ * change_undo() would refuse of any of them is refused here, before the first is. Changes nothing.
+ */
+MUST_CHECK int change_undo_check(struct change_session *session, const unsigned *numbers, size_t n,
+				 const struct change_undo_how *how, struct err *e);
 /* An applied change is confirmed. */
 MUST_CHECK int change_confirm(struct change_session *session, unsigned number, struct err *e);
 

@@ -73,8 +73,18 @@ static int load(struct host *host, unsigned number, struct change *ret, struct e
 	return error == -ENOENT ? err_refuse(e, "there is no change %u", number) : error;
 }
 
-/* The change @number, 0 for the last in force. */
-static int choose(struct host *host, unsigned number, struct change *ret, struct err *e)
+static bool is_one_of(const unsigned *numbers, size_t n, unsigned number)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (numbers[i] == number)
+			return true;
+	}
+	return false;
+}
+
+/* The change @number, 0 for the last in force. @gone: changes that are undone before it. */
+static int choose(struct host *host, unsigned number, const unsigned *gone, size_t n_gone,
+		  struct change *ret, struct err *e)
 {
 	struct change later;
 	unsigned *numbers;
@@ -94,7 +104,7 @@ static int choose(struct host *host, unsigned number, struct change *ret, struct
 	if (error == 0 && ret->state == CHANGE_UNDONE)
 		error = err_refuse(e, "change %u was undone before", number);
 	for (size_t i = 0; error == 0 && i < n; i++) {
-		if (numbers[i] <= number)
+		if (numbers[i] <= number || is_one_of(gone, n_gone, numbers[i]))
 			continue;
 		error = journal_load(host, numbers[i], &later, e);
 		if (error < 0 || !is_in_force(&later))
@@ -117,12 +127,45 @@ int change_undo(struct change_session *session, unsigned number, const struct ch
 		unsigned *ret_number, struct err *e)
 {
 	struct change change;
-	int error = choose(session->host, number, &change, e);
+	int error = choose(session->host, number, NULL, 0, &change, e);
 
 	if (error < 0)
 		return error;
 	*ret_number = change.number;
 	return undo(&change, how, session->lock_fd, e);
+}
+
+/* What one that is undone before it has touched as well is then as this one has left it. */
+static void leave_overtaken(const struct change *change, const struct change *before,
+			    struct way_back *way)
+{
+	for (size_t i = 0; i < change->n; i++) {
+		const struct entry *other = entry_find(before, change->entries[i].path);
+
+		if (other && !other->directory)
+			way->ways[i] = WAY_NONE;
+	}
+}
+
+int change_undo_check(struct change_session *session, const unsigned *numbers, size_t n,
+		      const struct change_undo_how *how, struct err *e)
+{
+	struct host *host = session->host;
+	struct change *changes = arena_array(&host->arena, n, sizeof(*changes));
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < n; i++) {
+		struct way_back way;
+
+		error = choose(host, numbers[i], numbers, i, &changes[i], e);
+		if (error == 0)
+			error = back_decide(&changes[i], false, how && how->keep_changed, &way, e);
+		for (size_t k = 0; error == 0 && k < i; k++)
+			leave_overtaken(&changes[i], &changes[k], &way);
+		if (error == 0)
+			error = back_check(&changes[i], &way, e);
+	}
+	return error;
 }
 
 int change_confirm(struct change_session *session, unsigned number, struct err *e)
@@ -185,6 +228,7 @@ static int recover(struct change_session *session, const struct change_undo_how 
 		if (error < 0)
 			return err_wrap(e, error, "change %u (%s) was interrupted", numbers[i],
 					change.title);
+		session->recovered_number = numbers[i];
 		session->recovered.name[session->recovered.n++] = arena_printf(
 			&host->arena, "change %u (%s) was interrupted, and is %s", numbers[i],
 			change.title, undoing ? "undone now" : "taken back");

@@ -155,7 +155,7 @@ static int take_back(struct request *request, unsigned number, struct undo_ask *
 	struct err failure = { 0 };
 	int error = setup_undo(host, number, options->keep_changed, &undone, &failure);
 
-	if (error < 0 && undone.n == 0) {
+	if (error < 0 && undone.n + undone.also.n + undone.recovered.n == 0) {
 		if (failure.kind == ERR_REFUSED && ask->differences.n) {
 			request->answers_with_error = true;
 			setup_show_differences(request, &ask->differences);

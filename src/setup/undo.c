@@ -97,16 +97,41 @@ static void keep_others(struct plan *plan, const struct chain *chain)
 	plan->n_steps = n;
 }
 
+/* Nothing that others may have damaged is read besides. */
+static struct boot_setup *read_boot(struct host *host, struct initramfs_setup *ret_images)
+{
+	struct kernel_facts *kernels = arena_alloc(&host->arena, sizeof(*kernels));
+	struct boot_setup *boot = arena_alloc(&host->arena, sizeof(*boot));
+
+	host_read_kernel(host, kernels);
+	initramfs_read_setup(host->root, &host->arena, kernels, ret_images);
+	if (ret_images->n_candidates == 0)
+		image_plain_kernels(host, kernels, ret_images);
+	bootloader_read(host, kernels, ret_images, boot);
+	image_use_boot(host, boot, ret_images);
+	return boot;
+}
+
 static int leave_entries(struct change_session *session, const struct chain *chain,
 			 struct setup_undone *ret, struct err *e)
 {
-	struct setup_work work;
+	struct host *host = session->host;
+	struct setup_record record;
+	struct initramfs_setup images;
 	struct plan plan = { 0 };
-	int error = work_read(session->host, &work, e);
+	struct err damaged = { 0 };
+	int error = setup_record_read(host, &record, &damaged);
 
-	if (error < 0 || work.record.phase == SETUP_NONE)
-		return error;
-	error = bootloader_leave(work.boot, &work.record.words, &plan, e);
+	/* whoever keeps it as it is has been told that others have changed it */
+	if (error < 0)
+		also(&host->arena, ret,
+		     arena_printf(&host->arena,
+				  "entries and images of kernels that were installed since stay as "
+				  "they are: %s",
+				  damaged.text));
+	if (error < 0 || record.phase == SETUP_NONE)
+		return 0;
+	error = bootloader_leave(read_boot(host, &images), &record.words, &plan, e);
 	if (error == -EOPNOTSUPP) /* they come and go with files of ours */
 		return 0;
 	keep_others(&plan, chain);
@@ -118,14 +143,9 @@ static int leave_images(struct change_session *session, struct setup_undone *ret
 	struct host *host = session->host;
 	struct setup_work work = { .host = host, .arena = &host->arena };
 	struct initramfs_setup images;
-	struct kernel_facts kernels;
-	struct boot_setup boot;
 	struct plan plan = { 0 };
 
-	host_read_kernel(host, &kernels);
-	initramfs_read_setup(host->root, &host->arena, &kernels, &images);
-	bootloader_read(host, &kernels, &images, &boot);
-	image_use_boot(host, &boot, &images);
+	(void)read_boot(host, &images);
 	work.initramfs = &images;
 	image_leave_steps(&work, &plan);
 	if (root_is_live(host->root))
@@ -160,14 +180,22 @@ static int undo_chain(struct change_session *session, const struct chain *chain,
 	return 0;
 }
 
+/* Images are looked at when nothing is set up any more, as far as that can be read. */
+static int leave_images_of_none(struct change_session *session, struct setup_undone *ret,
+				struct err *e)
+{
+	struct setup_record record;
+
+	if (setup_record_read(session->host, &record, NULL) < 0 || record.phase != SETUP_NONE)
+		return 0;
+	return leave_images(session, ret, e);
+}
+
 /* After an undo that was killed nothing but images may be left. */
 static int undo_rest(struct change_session *session, struct setup_undone *ret, struct err *e)
 {
-	struct setup_record record;
-	int error = setup_record_read(session->host, &record, e);
+	int error = leave_images_of_none(session, ret, e);
 
-	if (error == 0 && record.phase == SETUP_NONE)
-		error = leave_images(session, ret, e);
 	if (error == 0 && ret->also.n == 0 && ret->recovered.n == 0)
 		error = err_refuse(e, "there is no change to undo");
 	return error;
@@ -177,7 +205,6 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 		struct setup_undone *ret, struct err *e)
 {
 	struct host *host = session->host;
-	struct setup_record record;
 	struct change_list list;
 	struct chain chain;
 	int error = change_history(host, &list, e);
@@ -186,21 +213,23 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 		return error;
 	const struct change_info *first =
 		number ? change_find(&list, number) : change_first_of_last(&list);
-	if (!first && number == 0)
+	/* an undo, or a setup, of just that change was killed, and change_open() has ended it */
+	bool is_gone = number && number == session->recovered_number &&
+		       (!first || first->state == CHANGE_UNDONE);
+	if (is_gone || (!first && number == 0))
 		return undo_rest(session, ret, e);
 	collect(&host->arena, &list, first, &chain);
 	ret->numbers = arena_array(&host->arena, chain.n + 1, sizeof(*ret->numbers));
 	/* one that is not there, or was undone before, is refused by the engine */
 	if (chain.n == 0)
 		return change_undo(session, number, how, &ret->numbers[0], e);
-	if (chain.has_record)
+	error = change_undo_check(session, chain.numbers, chain.n, how, e);
+	if (error == 0 && chain.has_record)
 		error = leave_entries(session, &chain, ret, e);
 	if (error == 0)
 		error = undo_chain(session, &chain, how, ret, e);
 	if (error == 0 && chain.has_record)
-		error = setup_record_read(host, &record, e);
-	if (error == 0 && chain.has_record && record.phase == SETUP_NONE)
-		error = leave_images(session, ret, e);
+		error = leave_images_of_none(session, ret, e);
 	return error;
 }
 
