@@ -396,6 +396,10 @@ int entry_restore(const struct change *change, const struct entry *entry,
 	if (error < 0)
 		return err_wrap(e, error, "putting back %s", entry->path);
 	error = look_at(host, entry->path, true, &then, e);
+	/* the file itself, which restorecon(8) has met under its second name */
+	if (error == 0 && entry->saved == SAVED_NAME && entry_is(&then, &entry->before) &&
+	    !root_node_same(&then.node, &entry->before.node))
+		error = dress_before(host, entry, e);
 	if (error == 0 && !entry_is(&then, &entry->before))
 		error = err_fail(e, -EIO, "%s is not what it was, although it was put back",
 				 entry->path);

@@ -299,6 +299,36 @@ static void test_not_mounted(void **state)
 	machine_remove(&m);
 }
 
+/* As restorecon(8) and chmod(1) do below var, where files of etc have their second names. */
+static void test_attributes_of_copies(void **state)
+{
+	struct machine m;
+	unsigned number;
+
+	(void)state;
+	machine_make(&m);
+	char *before = tree_text(m.t.path);
+	assert_int_equal(machine_apply(&m, &number), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), CHANGES "/1/files/%u", i);
+		const char *path = temporary_path(&m.t, name);
+		if (access(path, F_OK) < 0)
+			continue;
+		assert_int_equal(chmod(path, 0604), 0);
+		(void)setxattr(path, "user.note", "another", 7, 0);
+		(void)setxattr(path, "user.more", "x", 1, 0);
+	}
+	if (machine_undo(&m, 1) < 0)
+		fail_msg("%s", m.e.text);
+	char *after = tree_text(m.t.path);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	machine_remove(&m);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -310,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_killed_long_ago),
 		cmocka_unit_test(test_edited_after_kill),
 		cmocka_unit_test(test_not_mounted),
+		cmocka_unit_test(test_attributes_of_copies),
 	};
 
 	alarm(300);
