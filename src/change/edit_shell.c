@@ -190,6 +190,8 @@ static const char *objection(const struct shell *s, const struct shell_event *ev
 	switch (event->what) {
 	case SHELL_UNSURE:
 		return later ? event->why : NULL;
+	case SHELL_BINDS:
+		return event->why;
 	case SHELL_LEAVE:
 		return !last || !later ? "the file may end here" : NULL;
 	case SHELL_ANY:

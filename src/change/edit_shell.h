@@ -12,6 +12,7 @@ enum shell_what {
 	SHELL_SET,      /* the variable is set here, on every way through the file */
 	SHELL_UNSURE,   /* it may be set here */
 	SHELL_READ,     /* something is made from it */
+	SHELL_BINDS,    /* what is said here lasts, and changes what setting it does */
 	SHELL_LEAVE,    /* the file may end here */
 	SHELL_ANY,      /* a command that may do anything: eval, an include */
 	SHELL_CALL,     /* a command that is a program, or a function from elsewhere */

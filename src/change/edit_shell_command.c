@@ -71,18 +71,19 @@ void shell_set_variable(struct shell *s, size_t at, size_t end)
 
 void shell_name_command(struct shell *s, struct shell_command *c, size_t at, size_t end)
 {
-	static const char *const harmless[] = { ":",     "true", "false", "echo",  "test",
-						"[",     "]",    "cd",    "umask", "pwd",
-						"shift", "wait", "type",  "break", "continue",
-						"times", NULL };
+	static const char *const harmless[] = { ":",     "true",     "false", "echo",
+						"test",  "[",        "]",     "cd",
+						"umask", "pwd",      "shift", "type",
+						"break", "continue", "times", NULL };
 	static const char *const leaves[] = { "return", "exit", "exec", "set", NULL };
 	static const char *const runs_others[] = { "eval", "command", "builtin", NULL };
-	static const char *const any[] = { ".",   "source",  "alias", "trap", "enable",
+	static const char *const any[] = { ".",   "source",  "alias", "enable",
 					   "let", "unalias", "shopt", NULL };
 	static const char *const declares[] = { "export", "readonly", NULL };
 	static const char *const declares_bash[] = { "declare", "typeset", NULL };
-	static const char *const takes[] = { "unset",     "read",   "getopts", "local",   "mapfile",
-					     "readarray", "printf", "declare", "typeset", NULL };
+	static const char *const takes[] = { "unset",   "read",      "getopts", "local",
+					     "mapfile", "readarray", "printf",  "declare",
+					     "typeset", "wait",      NULL };
 
 	c->at = at;
 	c->end = end;
@@ -95,6 +96,8 @@ void shell_name_command(struct shell *s, struct shell_command *c, size_t at, siz
 		note(s, SHELL_LEAVE, at, NULL);
 	} else if (shell_is_one_of(s, at, end, any)) {
 		note(s, SHELL_ANY, at, "this command may do anything");
+	} else if (edit_text_is(s->f, at, end, "trap")) {
+		note(s, SHELL_BINDS, at, "commands are kept that run later on");
 	} else if (shell_is_one_of(s, at, end, declares) ||
 		   (s->bash && shell_is_one_of(s, at, end, declares_bash))) {
 		c->kind = SHELL_DECLARES;
@@ -103,6 +106,22 @@ void shell_name_command(struct shell *s, struct shell_command *c, size_t at, siz
 	} else if (!shell_is_one_of(s, at, end, harmless)) {
 		shell_note(s, (struct shell_event){ .what = SHELL_CALL, .at = at, .end = end });
 	}
+}
+
+/* What is said of the variable besides its value, and lasts. */
+static void take_declaration(struct shell *s, const struct shell_command *c, size_t at,
+			     size_t name_end)
+{
+	static const char *const declares[] = { "export",  "readonly", "declare",
+						"typeset", "local",    NULL };
+
+	if (!shell_is_one_of(s, c->at, c->end, declares) || !shell_mentions(s, at, name_end))
+		return;
+	if (c->options)
+		note(s, SHELL_BINDS, at, "it is declared with options");
+	/* setting it once more is an error, and the file ends there */
+	if (edit_text_is(s->f, c->at, c->end, "readonly"))
+		note(s, SHELL_LEAVE, name_end, NULL);
 }
 
 void shell_take_argument(struct shell *s, struct shell_command *c, size_t at, size_t end)
@@ -118,11 +137,14 @@ void shell_take_argument(struct shell *s, struct shell_command *c, size_t at, si
 		(void)shell_fail(s, at, "a list in parentheses does not belong here");
 	} else if (c->kind == SHELL_DECLARES && assigned) {
 		shell_set_variable(s, at, end);
-		if (c->options)
-			shell_doubt(s, c, "it is declared with options");
+		take_declaration(s, c, at, name_end);
+	} else if (assigned && shell_is_name(s, at, name_end) &&
+		   edit_text_is(s->f, c->at, c->end, "time")) {
+		note(s, SHELL_UNSURE, at, "some shells set it here, and some do not");
 	} else if (c->kind == SHELL_DECLARES || c->kind == SHELL_TAKES_NAMES) {
 		bool printf_ = edit_text_is(s->f, c->at, c->end, "printf");
 		c->options |= s->f->text[at] == '-';
+		take_declaration(s, c, at, assigned ? name_end : end);
 		if (!printf_ && !is_literal(s, at, end))
 			note(s, SHELL_ANY, at, "which variable this changes is not known");
 		else if (printf_ && !is_literal(s, at, end) && c->options)

@@ -12,7 +12,7 @@ ASSIGNMENTS = [
     'V=$(echo a; echo b)', 'V="a $(printf "%s" "x y") b"', "V=`echo quiet`", 'V="a `echo \\`echo x\\`` b"',
     'V="quiet${HOME:+ home}"', 'V="$((1+2)) quiet"', "export V='quiet splash'", 'export V="quiet"', 'V="quiet"; export V',
     "export V=", "readonly V=quiet", 'A=1 V="quiet" B=2', 'V="first"; V="second"', 'V="quiet";', '  V="quiet"',
-    '\tV="quiet" ; true', 'V="quiet" && export V', ': ; V="quiet"', '{ :; }; V="x"', '(V=inner); V="outer"',
+    '\tV="quiet" ; true', 'V="quiet" && export V', 'V="quiet"; readonly V', 'time true; V="quiet"', ': ; V="quiet"', '{ :; }; V="x"', '(V=inner); V="outer"',
     'if true; then :; fi; V="quiet"', 'V="first"\nV="$V second"', 'V="first"\nV="${V} second"', "V='first'\nV=$V' second'",
     'V="iommu=pt"', 'V="quiet iommu=pt splash"', 'V="quiet"\nV="$V"', 'V="x=\\"open\\"close"', 'V=\\"x\\ y\\"',
     'V="caf\u00e9 \u2603"', 'V="a\tb"', 'V="!x #y ;z &a |b >c"', "V='$x `y` \\z'", "V='a'\\''b'", 'V="a"\\\n"b"',
@@ -95,12 +95,14 @@ REFUSED = [
     ("V=a; ;; x\n", ";; belongs"), ("V=\"${x:-'}'}\"\n", "quotes inside"), ('V="a"\ndeclare V=b\n', "a command changes it"), ("V=a | | b\n", "no command"),
     ('V="a" > \n', "leads nowhere"), ("V=(a)\n", "bash only"), ("V=a\nV+=b\n", "understood by some shells"), ("V=$'a'\n", "bash only"), ("V=a\n((V=1))\n", "bash only"),
     ("V=$[1]\n", "different things"), ("V=a; cat <(x)\n", "bash only"), ("V=a\n&& b\n", "no command in front"), ("echo() { V=b; }\nV=a\n", "stands in for a command"), ("V=a\nX=$(cat <<E\nE\n)\n", "is not read"),
-    (". /x\nV=a\nf\n", "may be a function"),
+    (". /x\nV=a\nf\n", "may be a function"), ('V="a"\ntime V="b"\n', "some shells set it here"), ('V="a"\nwait -p V\n', "a command changes it"),
+    ("trap 'V=b' DEBUG\nV=a\n", "run later on"), ("V=a\ntrap - EXIT\n", "run later on"), ("typeset -u V\nV=a\n", "with options"), ("declare -i V\nV=7\n", "with options"),
+    ("readonly V=a\nV=b\n", "may end here"), ("V=a\nreadonly V\nV=b\n", "may end here"),
 ]
 BASH_REFUSED = [
     ('V=a\nV[0]=b\n', "as a whole"), ("V+=''\n", "nothing of the kernel's"), ("V=(a)b\n", "ends in text"), ("V=(a)\n", "a list and no command line"), ("V=(a)\nV=b\n", "what was a list"), ("echo A=(a)\nV=b\n", "does not belong here"), ("V=(a; b)\n", "does not belong into a list"), ("V=(a\n", "parenthesis is not closed"),
     ("V=a\nX=${!Y}\n", "another value is made"), ("V=a\nmapfile V\n", "a command changes it"), ("V=a\nprintf -v V x\n", "a command changes it"),
-    ("V=a\nprintf -v \"$X\" x\n", "not known"), ("V=a\ndeclare -n V=X\n", "with options"), ("V=a\n[[ x\n", "not closed"), ("V=a\nlet V=1\n", "not known"),
+    ("V=a\nprintf -v \"$X\" x\n", "not known"), ("V=a\ndeclare -n V=X\n", "with options"), ("declare -i V=1\nV=7\n", "with options"), ("V=a\n[[ x\n", "not closed"), ("V=a\nlet V=1\n", "not known"),
     ("if true; then V=(a); fi\n", "inside of a condition"), ("V=a\nX=\"${V[@]}\"\n", "another value is made"),
 ]
 
