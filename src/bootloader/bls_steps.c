@@ -30,25 +30,30 @@ static char *escaped(struct arena *a, const char *word)
 	return to;
 }
 
-/*
- * Takes the last of each of the words out of the options lines of the entry, whatever its boot
- * counter has become, and when it is still there.
- */
-static const char *const *take_out(struct arena *a, const struct bls_entry *entry,
-				   const struct names *words)
+const char *bls_take_out(struct arena *a, const struct names *words)
 {
-	char *script = arena_strdup(a, "/^[[:blank:]]*options[[:blank:]]/{");
-	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
-	const char *directory = arena_strndup(a, entry->path, n ? n - 1 : 0);
+	char *script = arena_strdup(a, "");
 
 	for (size_t i = words->n; i-- > 0;)
 		script = arena_printf(
 			a, "%ss#^\\(.*\\)[[:blank:]]%s\\([[:blank:]].*\\)\\{0,1\\}$#\\1\\2#;",
 			script, escaped(a, words->name[i]));
-	return text_list(a, "find", boot_absolute(a, directory), "-maxdepth", "1", "(", "-name",
-			 arena_concat(a, entry->name, ".conf"), "-o", "-name",
-			 arena_concat(a, entry->name, "+*.conf"), ")", "-exec", "sed", "-i", "-e",
-			 arena_concat(a, script, "}"), "{}", ";", NULL);
+	return script;
+}
+
+/* Out of the entry, whatever its boot counter has become, and when it is still there. */
+static const char *const *take_out(struct arena *a, const struct bls_entry *entry,
+				   const struct names *words)
+{
+	size_t n = (size_t)(text_last_part(entry->path) - entry->path);
+	const char *directory = arena_strndup(a, entry->path, n ? n - 1 : 0);
+
+	return text_list(
+		a, "find", boot_absolute(a, directory), "-maxdepth", "1", "(", "-name",
+		arena_concat(a, entry->name, ".conf"), "-o", "-name",
+		arena_concat(a, entry->name, "+*.conf"), ")", "-exec", "sed", "-i", "-e",
+		arena_printf(a, "/^[[:blank:]]*options[[:blank:]]/{%s}", bls_take_out(a, words)),
+		"{}", ";", NULL);
 }
 
 static int check_words(const struct boot_facts *facts, enum bls_reader reader, const char *path,

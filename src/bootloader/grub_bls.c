@@ -170,28 +170,50 @@ static int trial(const struct boot_setup *boot, const struct boot_change *change
 
 /* ---- the words ---- */
 
+/*
+ * Takes the words out of the value that the variable has by then: others may have set it since, to
+ * what the host cannot boot without. The block is written by GRUB itself, so it is not as left.
+ */
+static const char *const *take_out(struct arena *a, const struct grub *grub,
+				   const struct names *words)
+{
+	return text_list(a, "sh", "-c",
+			 "all=$(\"$0\" \"$1\" list) && "
+			 "value=$(printf '%s\\n' \"$all\" | sed -n \"$2\") && "
+			 "{ [ -z \"$value\" ] || \"$0\" \"$1\" set \"" KERNELOPTS "=$value\"; }",
+			 boot_absolute(a, grub->editenv), boot_absolute(a, grub->env),
+			 arena_printf(a, "/^" KERNELOPTS "=/{s/^" KERNELOPTS "=/ /;%ss/^ //;p;}",
+				      bls_take_out(a, words)),
+			 NULL);
+}
+
 /* RHEL 8: the variable has them, for all entries and those of kernels that come later. */
 static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls *bls,
 			   const struct boot_change *change, struct plan *plan, struct err *e)
 {
-	const struct edit_place place = { .format = EDIT_GRUBENV, .name = KERNELOPTS };
+	static const struct edit_place place = { .format = EDIT_GRUBENV, .name = KERNELOPTS };
 	struct arena *a = facts->arena;
-	int error = boot_edit_in(facts, plan, "the words for all entries, which have $" KERNELOPTS,
-				 bls->grub.env, &place, &change->words, e);
+	const char *env = bls->grub.env;
+	struct bytes text;
+	struct edit edit;
+	int error = boot_planned(facts, plan, env, &text, e);
 
 	if (error < 0)
 		return error;
+	error = edit_add(a, text, &place, &change->words, &edit, e);
+	if (error < 0)
+		return err_wrap(e, error, "%s", env);
 	if (!bls->grub.editenv)
 		return boot_unsupported(e,
 					"grub2-editenv is not installed, which undo needs: GRUB "
 					"writes %s at every boot",
-					bls->grub.env);
-	/* the block is written by GRUB and others, so undo sets just the variable */
+					env);
+	plan_file(a, plan, "the words for all entries, which have $" KERNELOPTS, env, edit.text, 0);
+	if (edit.added.n == 0)
+		return 0;
 	struct step *step = &plan->steps[plan->n_steps - 1];
-	step->writes = text_list(a, bls->grub.env, NULL);
-	step->regenerate =
-		text_list(a, boot_absolute(a, bls->grub.editenv), boot_absolute(a, bls->grub.env),
-			  "set", arena_concat(a, KERNELOPTS "=", bls->kernelopts), NULL);
+	step->writes = text_list(a, env, NULL);
+	step->regenerate = take_out(a, &bls->grub, &edit.added);
 	if (boot_count_word(a, bls->kernelopts, change->words.name[0]) == 0)
 		step->trace = change->words.name[0];
 	return 0;
