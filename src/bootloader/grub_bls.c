@@ -6,7 +6,8 @@
 // etc/default/grub, from which Fedora's grub2-mkconfig writes all entries anew and the others do so
 // with --update-bls-cmdline (update_bls_cmdline() in util/grub.d/10_linux.in of Red Hat's grub2).
 // The same function overwrites etc/kernel/cmdline when it is older than etc/default/grub, so it
-// must not be. On RHEL 8 the entries have "$kernelopts", a variable of the environment block.
+// must not be. On RHEL 8 the entries have "$kernelopts", a variable of the environment block, but
+// for those in which grubby has written it out.
 //
 // Without grubby: it knows words by their name alone, so that hugepagesz=1G hugepages=4
 // hugepagesz=2M hugepages=512 cannot be said to it, and what it takes away is not what it added.
@@ -27,7 +28,7 @@ struct grub_bls {
 	struct grub grub;
 	struct bls_list list;
 	const char *kernelopts; /* what the entries' variable is; NULL: they are literal */
-	bool has_kernelopts;    /* entries use it */
+	bool has_kernelopts;    /* entries use it, not always all of them */
 };
 
 /* ---- what is there ---- */
@@ -110,6 +111,11 @@ static void judge_seen(const struct boot_facts *facts, const struct bls_list *li
 	}
 }
 
+static bool uses_kernelopts(const struct bls_entry *entry)
+{
+	return entry->options && strstr(entry->options, "$" KERNELOPTS);
+}
+
 static void detect(const struct boot_facts *facts, struct bootloader_candidate *ret)
 {
 	struct grub_bls *bls = arena_alloc(facts->arena, sizeof(*bls));
@@ -132,7 +138,7 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 		if (!bls_is_normal(facts, entry))
 			continue;
 		n++;
-		bls->has_kernelopts |= entry->options && strstr(entry->options, "$" KERNELOPTS);
+		bls->has_kernelopts |= uses_kernelopts(entry);
 	}
 	if (n == 0) {
 		boot_evidence(facts, ret, "but boot/loader/entries has no entry of this system");
@@ -289,6 +295,27 @@ static int edit_literal(const struct boot_facts *facts, const struct grub_bls *b
 	return bls_edit_all(facts, plan, &bls->list, &change->words, &n, e);
 }
 
+/* grubby writes the variable out in an entry that alone gets a word. */
+static int edit_variable(const struct boot_facts *facts, const struct grub_bls *bls,
+			 const struct boot_change *change, struct plan *plan, struct err *e)
+{
+	struct bls_list literal = bls->list;
+	size_t n;
+	int error = edit_kernelopts(facts, bls, change, plan, e);
+
+	if (error == 0)
+		error = edit_defaults(facts, change, plan, e);
+	if (error < 0)
+		return error;
+	literal.entries = arena_array(facts->arena, bls->list.n, sizeof(*literal.entries));
+	literal.n = 0;
+	for (size_t i = 0; i < bls->list.n; i++) {
+		if (!uses_kernelopts(&bls->list.entries[i]))
+			literal.entries[literal.n++] = bls->list.entries[i];
+	}
+	return bls_edit_all(facts, plan, &literal, &change->words, &n, e);
+}
+
 /* ---- permanent ---- */
 
 /* As it is now, so that the entry without our words does not get them with the variable. */
@@ -328,13 +355,9 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 
 	if (error == 0)
 		error = bls_plain(facts, &expanded, change, plan, e);
-	if (error == 0 && bls->has_kernelopts) {
-		error = edit_kernelopts(facts, bls, change, plan, e);
-		if (error == 0)
-			error = edit_defaults(facts, change, plan, e);
-	} else if (error == 0) {
-		error = edit_literal(facts, bls, change, plan, e);
-	}
+	if (error == 0)
+		error = bls->has_kernelopts ? edit_variable(facts, bls, change, plan, e)
+					    : edit_literal(facts, bls, change, plan, e);
 	if (error == 0)
 		bls_drop_trial(facts, &bls->list, change, plan);
 	return error;

@@ -303,6 +303,24 @@ static void test_kernelopts_undone(void **state)
 	assert_null(strstr(text_of(ENVIRONMENT), "kernelopts"));
 }
 
+/* grubby --update-kernel=DEFAULT has written one entry out: it gets the words itself. */
+static void test_kernelopts_mixed(void **state)
+{
+	(void)state;
+	has_host("$kernelopts $tuned_params");
+	has(entry_path(NEW), entry_text(NEW, OPTIONS " $tuned_params mitigations=off"));
+	has_environment("kernelopts=" OPTIONS "\n");
+	chosen("grub-bls");
+	permanent_planned();
+	assert_non_null(strstr(planned(ENVIRONMENT), "\nkernelopts=" OPTIONS WORDS "\n"));
+	assert_string_equal(planned(entry_path(NEW)),
+			    entry_text(NEW, OPTIONS " $tuned_params mitigations=off" WORDS));
+	assert_null(step_for(entry_path(OLD)));
+	assert_null(step_for(entry_path("0-rescue")));
+	/* it is not what kernels that come later get */
+	assert_null(step_for("etc/kernel/cmdline"));
+}
+
 static void test_kernelopts_unset(void **state)
 {
 	(void)state;
@@ -355,6 +373,7 @@ int main(void)
 		BLS_TEST(test_all_or_none),
 		BLS_TEST(test_leave),
 		BLS_TEST(test_kernelopts_undone),
+		BLS_TEST(test_kernelopts_mixed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
