@@ -87,6 +87,43 @@ static const char *id_of(struct arena *a, const char *text)
 	return id;
 }
 
+/* ---- blocks that end on the line they begin on ---- */
+
+/* The first of @wanted that no quote protects, or the end. */
+static const char *find_unquoted(const char *text, const char *wanted)
+{
+	char quote = '\0';
+
+	for (; *text; text++) {
+		if (*text == '\\' && quote != '\'' && text[1])
+			text++;
+		else if (quote)
+			quote = *text == quote ? '\0' : quote;
+		else if (*text == '\'' || *text == '"')
+			quote = *text;
+		else if (strchr(wanted, *text))
+			break;
+	}
+	return text;
+}
+
+/* What stands between its braces; NULL: it goes on behind the line, which begins with a command. */
+static const char *block_of(struct arena *a, const char *line)
+{
+	const char *from = NULL;
+	unsigned depth = 0;
+
+	for (const char *at = line; *(at = find_unquoted(at, "{}")); at++) {
+		if (*at == '{') {
+			from = depth == 0 && at[-1] != '$' ? at + 1 : from;
+			depth++;
+		} else if (depth > 0 && --depth == 0 && from) {
+			return arena_strndup(a, from, (size_t)(at - from));
+		}
+	}
+	return NULL;
+}
+
 /* ---- lines ---- */
 
 static void open_entry(struct reader *r, const char *header)
@@ -123,6 +160,30 @@ static void look_at_default(struct reader *r, const char *value)
 		r->menu->later_default = text;
 }
 
+static void read_inside(struct reader *r, const char *line)
+{
+	static const char *const kernels[] = { "linux", "linux16", "linuxefi", NULL };
+	static const char *const images[] = { "initrd", "initrd16", "initrdefi", NULL };
+	const char *behind;
+
+	if ((behind = after_command(line, kernels)))
+		boot_name_add(r->a, &r->open->linux_lines, behind);
+	else if ((behind = after_command(line, images)))
+		boot_name_add(r->a, &r->open->initrd_lines, behind);
+}
+
+/* Of the entry that is open, which has no more. */
+static void read_block(struct reader *r, const char *block)
+{
+	while (*(block += strspn(block, " \t;"))) {
+		const char *end = find_unquoted(block, ";");
+
+		read_inside(r, text_trimmed(r->a, (struct bytes){ block, (size_t)(end - block) }));
+		block = end;
+	}
+	r->open = NULL;
+}
+
 static void read_outside(struct reader *r, const char *line)
 {
 	if (str_starts(line, "### BEGIN "))
@@ -137,24 +198,16 @@ static void read_outside(struct reader *r, const char *line)
 	if (str_starts(line, "set default="))
 		look_at_default(r, line + strlen("set default="));
 	if (command_is(line, "menuentry")) {
+		const char *block = block_of(r->a, line);
+
 		open_entry(r, line + strlen("menuentry"));
+		if (block)
+			read_block(r, block);
 	} else if (command_is(line, "submenu")) {
 		r->menu->n_top += r->submenus == 0;
-		if (r->submenus < SUBMENUS_MAX)
+		if (r->submenus < SUBMENUS_MAX && !block_of(r->a, line))
 			r->submenu_depths[r->submenus++] = r->depth;
 	}
-}
-
-static void read_inside(struct reader *r, const char *line)
-{
-	static const char *const kernels[] = { "linux", "linux16", "linuxefi", NULL };
-	static const char *const images[] = { "initrd", "initrd16", "initrdefi", NULL };
-	const char *behind;
-
-	if ((behind = after_command(line, kernels)))
-		boot_name_add(r->a, &r->open->linux_lines, behind);
-	else if ((behind = after_command(line, images)))
-		boot_name_add(r->a, &r->open->initrd_lines, behind);
 }
 
 static void read_line(struct reader *r, const char *line)

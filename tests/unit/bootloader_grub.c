@@ -446,6 +446,34 @@ static void menu(void **state)
 	assert_non_null(grub_menu_find(&m, "c"));
 }
 
+/* Blocks that end on the line they begin on: openSUSE's of snapshots, and those of 40_custom. */
+static void menu_one_line(void **state)
+{
+	static const char text[] = "if [ -n \"$extra_cmdline\" ]; then\n"
+				   "  submenu \"Bootable snapshot #$snapshot_num\" {\n"
+				   "    menuentry \"If OK, run 'snapper rollback $snapshot_num' "
+				   "and reboot.\" { true; }\n"
+				   "  }\nfi\n"
+				   "submenu 'None' { true }\n"
+				   "menuentry \"Reboot }\" --class ${class} --id 'a' { reboot }\n"
+				   "menuentry test { linux /vmlinux a='b;c' ro; initrd /i\t}\n"
+				   "menuentry 'Last' --id 'l' {\n\tlinux /v ro\n}\n";
+	struct grub_menu m;
+
+	(void)state;
+	grub_menu_read(&host.arena, (struct bytes){ text, strlen(text) }, &m);
+	assert_int_equal(m.n, 4);
+	assert_int_equal(m.n_top, 5);
+	assert_int_equal(m.entries[0].depth, 1);
+	assert_string_equal(m.entries[1].id, "a");
+	assert_int_equal(m.entries[1].place, 2);
+	assert_int_equal(m.entries[1].linux_lines.n, 0);
+	assert_string_equal(m.entries[2].linux_lines.name[0], "/vmlinux a='b;c' ro");
+	assert_string_equal(m.entries[2].initrd_lines.name[0], "/i");
+	assert_string_equal(m.entries[3].id, "l");
+	assert_int_equal(m.entries[3].place, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +493,7 @@ int main(void)
 		MACHINE_TEST(permanent_proof),
 		MACHINE_TEST(both_lines),
 		MACHINE_TEST(menu),
+		MACHINE_TEST(menu_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
