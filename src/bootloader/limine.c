@@ -6,7 +6,8 @@
 // do is said, not done.
 //
 // A checksum of the menu may be enrolled in the loader (limine enroll-config), which then refuses
-// to start with a menu that was changed: it stands behind a mark in the program.
+// to start with a menu that was changed: it stands behind a mark in the program. The menu may have
+// checksums of files in turn, BLAKE2b behind '#' of a path ("URIs" in CONFIG.md).
 
 #include "base/text.h"
 #include "bootloader/menu.h"
@@ -115,6 +116,33 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 
 /* ---- the steps ---- */
 
+/* Limine stops at a file whose checksum is not the one behind '#' in its path. */
+static int check_sums(const struct boot_facts *facts, const char *path,
+		      const struct boot_change *change, struct err *e)
+{
+	const char *rest, *line;
+	struct bytes text;
+	size_t n;
+	int error = boot_read(facts, path, &text, e);
+
+	rest = error < 0 ? "" : text.data;
+	while (text_next_line(&rest, &line, &n)) {
+		const char *copy = text_trimmed(facts->arena, (struct bytes){ line, n });
+
+		copy += strspn(copy, " \t");
+		for (size_t i = 0; *copy != '#' && i < change->n_rebuilt; i++) {
+			const char *name = text_last_part(change->rebuilt[i]->image);
+
+			if (strcasestr(copy, arena_printf(facts->arena, "/%s#", name)))
+				return boot_unsupported(e,
+							"%s has a checksum of %s, which is made "
+							"anew: take it out first, with its '#'",
+							path, name);
+		}
+	}
+	return error;
+}
+
 static int permanent(const struct boot_setup *boot, const struct boot_change *change,
 		     struct plan *plan, struct err *e)
 {
@@ -139,7 +167,8 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 					"start with another menu: take it out first (limine "
 					"enroll-config --reset)",
 					found->menu, found->program);
-	return menu_plan(&boot->facts, &menu, plan, NULL, e);
+	int error = check_sums(&boot->facts, found->menu, change, e);
+	return error < 0 ? error : menu_plan(&boot->facts, &menu, plan, NULL, e);
 }
 
 static int trial(const struct boot_setup *boot, const struct boot_change *change, struct plan *plan,

@@ -322,6 +322,30 @@ static void test_limine_refused(void **state)
 	permanent_refused("several menus");
 }
 
+/* Limine stops at a file whose checksum is not the one behind its path. */
+static void test_limine_checksum(void **state)
+{
+	static const struct initramfs_kernel *rebuilt[] = { &v.kernel };
+
+	(void)state;
+	limine("");
+	v.change.rebuilt = rebuilt;
+	v.change.n_rebuilt = 1;
+	assert_int_equal(plan_it(), 0);
+	/* not of the last module, and not in a normal entry */
+	assert_int_equal(system("sed -i 's/^ *module_path: .*fallback.img/    module_path: "
+				"boot():\\/initrd.img-" RELEASE
+				"#ca69\\n&/' $ROOT/boot/limine.conf"),
+			 0);
+	permanent_refused("boot/limine.conf has a checksum of initrd.img-" RELEASE);
+	/* of files that stay as they are, and of none */
+	assert_int_equal(system("sed -i -e '/#ca69/s/^/#/' -e 's/vmlinuz-.*/&#ca69/' "
+				"$ROOT/boot/limine.conf"),
+			 0);
+	applied();
+	undone();
+}
+
 /* limine-entry-tool makes the menu: what to do is said. */
 static void test_limine_tool(void **state)
 {
@@ -352,6 +376,7 @@ int main(void)
 		VENDOR_TEST(test_limine),
 		VENDOR_TEST(test_limine_elsewhere),
 		VENDOR_TEST(test_limine_refused),
+		VENDOR_TEST(test_limine_checksum),
 		VENDOR_TEST(test_limine_tool),
 	};
 
