@@ -113,36 +113,80 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 	ret->data = found;
 }
 
-/* Stanzas of refind.conf have options of their own. Those of its example are disabled. */
-static int check_stanzas(const struct boot_facts *facts, const struct refind *found, struct err *e)
+/* What stands behind a keyword; NULL: the line has another one. */
+static const char *behind(const char *line, const char *keyword)
 {
-	const char *path = boot_any_case(facts, found->folder, "refind.conf"), *rest, *line;
-	bool inside = false, disabled = false, options = false;
+	size_t n = strlen(keyword);
+
+	if (strncasecmp(line, keyword, n) != 0 || (line[n] && !strchr(" \t=", line[n])))
+		return NULL;
+	return line + n + strspn(line + n, " \t=");
+}
+
+/* A file that is named beside refind.conf; NULL: it was not found. *@ret_name is how. */
+static const char *find_included(const struct boot_facts *facts, const struct refind *found,
+				 const char *text, const char **ret_name)
+{
+	bool quoted = *text == '"';
+	char *name = arena_strndup(facts->arena, text + quoted,
+				   strcspn(text + quoted, quoted ? "\"" : " \t#"));
+
+	for (char *at = name; *at; at++)
+		*at = *at == '\\' ? '/' : *at;
+	*ret_name = name;
+	return boot_any_case(facts, found->folder, name);
+}
+
+/* A stanza, in which others stand for its submenu, and whether it has options that count. */
+struct stanza {
+	unsigned depth;
+	bool disabled, options;
+};
+
+static void read_stanza(struct stanza *s, const char *line)
+{
+	if (s->depth == 0 && behind(line, "menuentry"))
+		*s = (struct stanza){ .depth = 1 };
+	else if (s->depth > 0 && behind(line, "submenuentry"))
+		s->depth++;
+	else if (s->depth > 0 && *line == '}')
+		s->depth--;
+	s->disabled |= s->depth == 1 && behind(line, "disabled");
+	s->options |= s->depth > 0 && (behind(line, "options") || behind(line, "add_options"));
+}
+
+/*
+ * Stanzas have options of their own. Those of the example that rEFInd comes with are disabled. An
+ * included file may have some too, but no further include: ScanUserConfigured() in config.c.
+ */
+static int check_stanzas(const struct boot_facts *facts, const struct refind *found,
+			 const char *path, bool included, struct err *e)
+{
+	struct stanza stanza = { 0 };
+	const char *rest, *line, *name, *inner;
 	struct bytes text;
 	size_t n;
 	int error = boot_read(facts, path, &text, e);
 
 	rest = error < 0 ? "" : text.data;
-	while (text_next_line(&rest, &line, &n)) {
+	while (error == 0 && text_next_line(&rest, &line, &n)) {
 		const char *copy = text_trimmed(facts->arena, (struct bytes){ line, n });
 
 		copy += strspn(copy, " \t");
-		if (str_starts(copy, "include "))
-			return boot_unsupported(e, "%s includes another file", path);
-		if (str_starts(copy, "menuentry")) {
-			inside = true;
-			disabled = options = false;
-		}
-		disabled |= inside && str_starts(copy, "disabled");
-		options |= inside && str_starts(copy, "options");
-		if (!inside || *copy != '}')
-			continue;
-		inside = false;
-		if (options && !disabled)
+		read_stanza(&stanza, copy);
+		/* one that is not closed ends with the file */
+		if (stanza.options && !stanza.disabled && (stanza.depth == 0 || !*rest))
 			return boot_unsupported(e,
 						"%s has a menuentry with options of its own: add "
 						"the words there by hand, or disable it",
 						path);
+		const char *what = included ? NULL : behind(copy, "include");
+		inner = what ? find_included(facts, found, what, &name) : NULL;
+		if (what && !inner)
+			return boot_unsupported(e, "%s includes %s, which was not found", path,
+						name);
+		if (inner)
+			error = check_stanzas(facts, found, inner, true, e);
 	}
 	return error;
 }
@@ -154,7 +198,8 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 	const struct menu_change menu = { .path = found->options,
 					  .format = EDIT_REFIND,
 					  .change = change };
-	int error = check_stanzas(&boot->facts, found, e);
+	const char *path = boot_any_case(&boot->facts, found->folder, "refind.conf");
+	int error = check_stanzas(&boot->facts, found, path, false, e);
 
 	if (error == 0)
 		error = menu_plan(&boot->facts, &menu, plan, NULL, e);

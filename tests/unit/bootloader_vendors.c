@@ -68,14 +68,42 @@ static void test_refind_image(void **state)
 	undone();
 }
 
+/* The file that rEFInd comes with: its examples have entries inside; and a theme. */
+static void test_refind_shipped(void **state)
+{
+	(void)state;
+	refind();
+	file("boot/efi/EFI/refind/refind.conf",
+	     "timeout 20\n#menuentry {\n"
+	     "menuentry \"Arch Linux\" {\n    loader   /boot/vmlinuz-linux\n"
+	     "    options  \"root=PARTUUID=5028 rw add_efi_memmap\"\n"
+	     "    submenuentry \"Boot using fallback initramfs\" {\n"
+	     "        initrd /boot/initramfs-linux-fallback.img\n    }\n"
+	     "    submenuentry \"Boot to terminal\" {\n"
+	     "        add_options \"systemd.unit=multi-user.target\"\n    }\n"
+	     "    disabled\n}\n"
+	     "include \"themes\\X\\theme.conf\" # dark\n");
+	file("boot/efi/EFI/refind/themes/x/theme.conf", "icons_dir themes/x\ninclude y.conf\n");
+	applied();
+	undone();
+}
+
 static void test_refind_refused(void **state)
 {
 	(void)state;
 	refind();
 	file("boot/efi/EFI/refind/refind.conf", "menuentry Linux {\n loader /v\n options ro\n}\n");
 	permanent_refused("menuentry with options of its own");
-	file("boot/efi/EFI/refind/refind.conf", "include theme.conf\n");
-	permanent_refused("includes another file");
+	file("boot/efi/EFI/refind/refind.conf",
+	     "menuentry a {\n submenuentry b {\n options ro\n disabled\n }\n}\n");
+	permanent_refused("menuentry with options of its own");
+	file("boot/efi/EFI/refind/refind.conf",
+	     "MenuEntry a {\n submenuentry b {\n }\n Options ro\n# }\n");
+	permanent_refused("menuentry with options of its own");
+	file("boot/efi/EFI/refind/refind.conf", "include themes/x/theme.conf\n");
+	permanent_refused("includes themes/x/theme.conf, which was not found");
+	file("boot/efi/EFI/refind/themes/x/theme.conf", "menuentry a {\n options ro\n}\n");
+	permanent_refused("x/theme.conf has a menuentry with options of its own");
 	file("boot/efi/EFI/refind/refind.conf", "timeout 1\n");
 	file("boot/refind_linux.conf", "\"a\" \"x\"\n\"a\" \"y\"\n");
 	permanent_refused("several command lines");
@@ -364,19 +392,13 @@ static void test_limine_tool(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		VENDOR_TEST(test_refind),
-		VENDOR_TEST(test_refind_image),
-		VENDOR_TEST(test_refind_refused),
-		VENDOR_TEST(test_extlinux),
-		VENDOR_TEST(test_extlinux_kernel),
-		VENDOR_TEST(test_alpine),
-		VENDOR_TEST(test_alpine_new_kernel),
-		VENDOR_TEST(test_alpine_trace),
-		VENDOR_TEST(test_alpine_trouble),
-		VENDOR_TEST(test_limine),
-		VENDOR_TEST(test_limine_elsewhere),
-		VENDOR_TEST(test_limine_refused),
-		VENDOR_TEST(test_limine_checksum),
+		VENDOR_TEST(test_refind),         VENDOR_TEST(test_refind_image),
+		VENDOR_TEST(test_refind_shipped), VENDOR_TEST(test_refind_refused),
+		VENDOR_TEST(test_extlinux),       VENDOR_TEST(test_extlinux_kernel),
+		VENDOR_TEST(test_alpine),         VENDOR_TEST(test_alpine_new_kernel),
+		VENDOR_TEST(test_alpine_trace),   VENDOR_TEST(test_alpine_trouble),
+		VENDOR_TEST(test_limine),         VENDOR_TEST(test_limine_elsewhere),
+		VENDOR_TEST(test_limine_refused), VENDOR_TEST(test_limine_checksum),
 		VENDOR_TEST(test_limine_tool),
 	};
 
