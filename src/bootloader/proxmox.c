@@ -24,6 +24,12 @@
 #define MOUNTS "var/tmp/espmounts"
 #define WHY "the EFI system partitions get kernels, images and menus anew"
 
+/* Before 2.12 it leaves no LoaderInfo, but the kernel has a word that systemd-boot does not add. */
+static bool is_grub(const struct boot_facts *facts)
+{
+	return boot_loader_is(facts, "GRUB") || (!facts->loader && boot_word(facts, "BOOT_IMAGE"));
+}
+
 static void detect(const struct boot_facts *facts, struct bootloader_candidate *ret)
 {
 	const char *tool = boot_program(facts, "proxmox-boot-tool");
@@ -42,8 +48,7 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 	}
 	boot_evidence(facts, ret, "%s is installed", tool);
 	ret->counts = true;
-	ret->seen = !facts->efi || boot_loader_is(facts, "systemd-boot") ||
-		    boot_loader_is(facts, "GRUB");
+	ret->seen = !facts->efi || boot_loader_is(facts, "systemd-boot") || is_grub(facts);
 }
 
 static int list_partitions(const struct boot_facts *facts, struct names *ret, struct err *e)
@@ -112,7 +117,7 @@ static int plan_cmdline(const struct boot_facts *facts, const struct boot_change
 	if (boot_has(facts, CMDLINE))
 		return boot_edit_in(facts, plan, "the command line of systemd-boot's entries",
 				    CMDLINE, &place, &change->words, e);
-	if (boot_loader_is(facts, "GRUB"))
+	if (is_grub(facts))
 		return 0;
 	return boot_unsupported(e, CMDLINE
 				" does not exist, so that the menu is made from the command line "

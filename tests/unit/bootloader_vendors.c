@@ -18,10 +18,7 @@
 static void refind(void)
 {
 	efi("boot/efi", NULL);
-	assert_int_equal(
-		unlink(temporary_path(&v.t, "sys/firmware/efi/efivars/"
-					    "LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f")),
-		0);
+	assert_int_equal(unlink(temporary_path(&v.t, LOADER_INFO)), 0);
 	file("boot/efi/EFI/refind/refind_x64.efi", "MZ");
 	file("boot/efi/EFI/refind/refind.conf", "timeout 20\n"
 						"menuentry Linux {\n"

@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #define RELEASE "6.1.0-37-amd64"
+#define LOADER_INFO "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 struct vendor {
 	struct temporary t, outside;
@@ -72,9 +73,7 @@ static inline void efi(const char *where, const char *loader)
 		text[n++] = *loader;
 		text[n++] = '\0';
 	}
-	temporary_bytes(&v.t,
-			"sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
-			text, n);
+	temporary_bytes(&v.t, LOADER_INFO, text, n);
 }
 
 static inline int vendor_start(void **state)

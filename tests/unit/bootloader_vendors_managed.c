@@ -283,6 +283,24 @@ static void test_proxmox_grub(void **state)
 	permanent_refused("does not read etc/default/grub.d");
 }
 
+/* Before 2.12 GRUB leaves no LoaderInfo, but a word that systemd-boot does not have. */
+static void test_proxmox_old_grub(void **state)
+{
+	(void)state;
+	proxmox(NULL);
+	assert_int_equal(unlink(temporary_path(&v.t, LOADER_INFO)), 0);
+	assert_int_equal(unlink(temporary_path(&v.t, "etc/kernel/cmdline")), 0);
+	permanent_refused("etc/kernel/cmdline does not exist");
+	command_line("BOOT_IMAGE=/vmlinuz-" RELEASE " root=/dev/mapper/pve-root ro quiet\n");
+	ok(plan_it());
+	assert_true(v.boot.chosen->seen);
+	assert_int_equal(v.plan.n_steps, 2);
+	assert_string_equal(v.plan.steps[0].path, "etc/default/grub.d/zz-passthru.cfg");
+	/* the user's own word */
+	efi("boot/efi", "systemd-boot 252.12");
+	permanent_refused("etc/kernel/cmdline does not exist");
+}
+
 /* ---- rpm-ostree ---- */
 
 #define DEPLOYED "boot/ostree/fedora-aa/initramfs-" RELEASE ".img"
@@ -411,6 +429,7 @@ int main(void)
 		VENDOR_TEST(test_proxmox_elsewhere),
 		VENDOR_TEST(test_proxmox_refused),
 		VENDOR_TEST(test_proxmox_grub),
+		VENDOR_TEST(test_proxmox_old_grub),
 		VENDOR_TEST(test_ostree),
 		VENDOR_TEST(test_ostree_without_helper),
 		VENDOR_TEST(test_ostree_refused),
