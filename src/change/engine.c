@@ -243,7 +243,7 @@ static int act_command(struct work *work, size_t i, struct err *e)
 	const struct step *step = &work->steps[i];
 	struct entry *made = work->targets[i] ? entry_find(change, work->targets[i]) : NULL;
 	struct err missing = { 0 };
-	int error = found_before_command(change, step, e);
+	int error = found_before_writing(change, step, e);
 
 	change->command_s = journal_now_s();
 	if (error == 0)

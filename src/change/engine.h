@@ -78,6 +78,7 @@ struct change {
 	int64_t command_s;  /* when its last command began; 0: none has */
 	const char *boot;   /* the kernel's name for the boot it was made in; "" when not known */
 	struct names whys;
+	bool looked; /* for what others have changed of what its commands write in place */
 	struct held *held;
 	struct entry *entries; /* in the order of the last step that touches them */
 	size_t n, room;
@@ -170,8 +171,11 @@ MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, 
  */
 MUST_CHECK int found_check(const struct change *change, struct entry *entry,
 			   const struct entry_state *leaves, struct err *e);
-/* Before a command writes files in place: notes which of them others have changed. */
-MUST_CHECK int found_before_command(struct change *change, const struct step *step, struct err *e);
+/*
+ * Before the first command that writes in place: notes which of all such files others have changed.
+ * Later it could not be told from what that command has done, to more files than its own.
+ */
+MUST_CHECK int found_before_writing(struct change *change, const struct step *step, struct err *e);
 /* Whether what is there now is what the steps up to here have left, as far as can be told. */
 bool found_is_ours(const struct entry *entry, const struct entry_state *now);
 

@@ -43,27 +43,24 @@ int found_check(const struct change *change, struct entry *entry, const struct e
 	return 0;
 }
 
-int found_before_command(struct change *change, const struct step *step, struct err *e)
+int found_before_writing(struct change *change, const struct step *step, struct err *e)
 {
-	struct host *host = change->host;
 	struct entry_state now;
 
-	for (size_t i = 0; step->writes && step->writes[i]; i++) {
-		const char *target;
-		int error = root_resolve(host->root, &host->arena, step->writes[i], true, &target);
+	if (change->looked || !step->writes)
+		return 0;
+	for (size_t i = 0; i < change->n; i++) {
+		struct entry *entry = &change->entries[i];
 
-		if (error < 0)
-			return err_io(e, error, "reading %s", step->writes[i]);
-		struct entry *entry = entry_find(change, target);
-		if (!entry || entry->begun)
+		if (!entry->in_place || entry->begun)
 			continue;
-		error = entry_look(change, entry, &now, e);
+		int error = entry_look(change, entry, &now, e);
 		if (error < 0)
 			return error;
-		/* a command makes it from what it finds: only what was kept of it is too old */
+		/* its command makes it from what it finds: only what was kept of it is too old */
 		entry->foreign = !entry_is(&now, &entry->before);
-		entry->begun = true;
 	}
+	change->looked = true;
 	return 0;
 }
 
