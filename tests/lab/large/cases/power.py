@@ -34,26 +34,13 @@ def frozen(lab, base, command, dice, took_s):
     return disks
 
 
-def started(lab, disk):
-    """A machine that has come up from @disk. What is on the disk hangs every time, an emulated machine now and then."""
-    host = lab.new("after", disk)
-    host.start()
-    try:
-        host.up()
-    except Trouble as trouble:
-        lab.tap.note("started once more from the same disk: %s" % trouble)
-        host.cut()
-        host = lab.new("after", disk)
-        host.start()
-        host.up()
-    return host
-
-
 def one(lab, command, at_s, disk, n):
     """Starts from what was frozen, and takes it back."""
     sentence = "round %d: power cut %.1f s into %s" % (n, at_s, command)
     try:
-        host = started(lab, disk)
+        host = lab.new("after", disk)
+        host.start()
+        host.up()
         state = host.run("passthru history; passthru")
         undone = host.run("passthru undo --yes", 600)
         # what fsck.fat calls what it finds without a name; it is nobody's, and so nobody takes it away
