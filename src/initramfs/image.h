@@ -82,14 +82,16 @@ MUST_CHECK int initramfs_compare(struct initramfs_image *image, struct initramfs
 enum initramfs_module_state {
 	INITRAMFS_MODULE_ABSENT,
 	INITRAMFS_MODULE_LOADABLE, /* its file is in the image */
-	INITRAMFS_MODULE_BUILTIN,  /* the image's modules.builtin names it */
+	INITRAMFS_MODULE_BUILTIN,  /* the image's modules.builtin, or its index, names it */
 };
 
 struct initramfs_module {
 	const char *name; /* "vfio-pci" or "vfio_pci" */
 	enum initramfs_module_state state;
-	const char *path; /* the evidence: the module's file, or modules.builtin; NULL: absent */
-	/* of a loadable one: the image's modules.dep names it, without which modprobe(8) fails */
+	/* the evidence: the module's file, modules.builtin or modules.builtin.bin; NULL: absent */
+	const char *path;
+	/* of a loadable one: the image's modules.dep names it, or where there is none its index
+	 * modules.dep.bin, without which modprobe(8) fails */
 	bool in_dep;
 };
 
@@ -97,7 +99,8 @@ struct initramfs_modules {
 	struct initramfs_module *modules;
 	size_t n;
 	const char *directory; /* of the release in the image; NULL: it has none */
-	/* the image has modules.builtin; without it a module that is built in counts as absent */
+	/* the image has modules.builtin or its index; without them a module that is built in counts
+	 * as absent */
 	bool knows_builtin;
 };
 

@@ -107,3 +107,6 @@ struct initramfs_member *places_at(const struct places *p, const char *place);
  */
 const char *places_resolve(struct places *p, struct arena *a, const char *path, bool last);
 void places_free(struct places *p);
+
+/* Whether an index of depmod(8) names the module, '-' and '_' being the same. */
+bool index_names(struct bytes index, const char *name);

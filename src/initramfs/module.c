@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whether an image has a module of a kernel. What modprobe(8) in the image will do follows from the
-// files below lib/modules/RELEASE there, modules.dep and modules.builtin among them, whatever the
-// host has: depmod(8), modules.builtin of Documentation/kbuild/kbuild.rst. Modules may be
-// compressed (CONFIG_MODULE_COMPRESS_GZIP, _XZ, _ZSTD).
+// files below lib/modules/RELEASE there, modules.dep and modules.builtin or their indexes among
+// them, whatever the host has: depmod(8), modules.builtin of Documentation/kbuild/kbuild.rst.
+// Modules may be compressed (CONFIG_MODULE_COMPRESS_GZIP, _XZ, _ZSTD).
 
 #include "base/text.h"
 #include "initramfs/internal.h"
@@ -38,13 +38,16 @@ static bool is_module(const char *path, size_t n, const char *name)
 	return false;
 }
 
-/* Lines "kernel/a/b.ko: kernel/c.ko" or "kernel/a/b.ko". */
-static bool list_names(const struct initramfs_file *list, const char *name)
+/* Lines "kernel/a/b.ko: kernel/c.ko" or "kernel/a/b.ko"; the index where there is no list. */
+static bool list_names(const struct initramfs_file *list, const struct initramfs_file *index,
+		       const char *name)
 {
 	const char *rest = list->content.data, *line;
 	size_t n;
 
-	while (list->error == 0 && text_next_line(&rest, &line, &n)) {
+	if (list->error)
+		return index->error == 0 && index_names(index->content, name);
+	while (text_next_line(&rest, &line, &n)) {
 		const char *colon = memchr(line, ':', n);
 		if (is_module(line, colon ? (size_t)(colon - line) : n, name))
 			return true;
@@ -100,26 +103,28 @@ int initramfs_find_modules(struct initramfs_image *image, struct arena *a, const
 	}
 	if (!modules->directory)
 		return 0;
-	const char *builtin = arena_printf(a, "%s/modules.builtin", modules->directory);
-	struct initramfs_file lists[] = {
-		{ .path = builtin, .max_bytes = LIST_MAX },
-		{ .path = arena_printf(&scratch, "%s/modules.dep", modules->directory),
-		  .max_bytes = LIST_MAX },
-	};
+	static const char *const names[] = { "modules.builtin", "modules.builtin.bin",
+					     "modules.dep", "modules.dep.bin" };
+	struct initramfs_file lists[ARRAY_SIZE(names)];
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		lists[i] = (struct initramfs_file){
+			.path = arena_printf(a, "%s/%s", modules->directory, names[i]),
+			.max_bytes = LIST_MAX,
+		};
 	int error = initramfs_read(image, &scratch, lists, ARRAY_SIZE(lists), e);
 	if (error < 0)
 		return error;
-	modules->knows_builtin = lists[0].error == 0;
+	modules->knows_builtin = lists[0].error == 0 || lists[1].error == 0;
 	for (size_t i = 0; i < modules->n; i++) {
 		struct initramfs_module *m = &modules->modules[i];
 
 		m->path = find_file(image, modules->directory, m->name);
 		if (m->path) {
 			m->state = INITRAMFS_MODULE_LOADABLE;
-			m->in_dep = list_names(&lists[1], m->name);
-		} else if (list_names(&lists[0], m->name)) {
+			m->in_dep = list_names(&lists[2], &lists[3], m->name);
+		} else if (list_names(&lists[0], &lists[1], m->name)) {
 			m->state = INITRAMFS_MODULE_BUILTIN;
-			m->path = builtin;
+			m->path = lists[lists[0].error ? 1 : 0].path;
 		}
 	}
 	return 0;

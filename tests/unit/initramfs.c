@@ -5,6 +5,8 @@
 #include "initramfs/initramfs.h"
 #include "base/snapshot.h"
 #include "base/text.h"
+#include "initramfs/internal.h"
+#include "tests/unit/modules_index.h"
 #include "tests/unit/temporary.h"
 
 #include <errno.h>
@@ -46,11 +48,9 @@ static void pad(void)
 		made[n_made++] = '\0';
 }
 
-static void add_linked(const char *name, unsigned mode, const char *content, unsigned inode,
-		       unsigned links)
+static void add_bytes(const char *name, unsigned mode, const char *content, size_t n,
+		      unsigned inode, unsigned links)
 {
-	size_t n = strlen(content);
-
 	char header[111];
 	snprintf(header, sizeof(header),
 		 "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode, mode, 0u, 0u,
@@ -63,6 +63,12 @@ static void add_linked(const char *name, unsigned mode, const char *content, uns
 	memcpy(made + n_made, content, n);
 	n_made += n;
 	pad();
+}
+
+static void add_linked(const char *name, unsigned mode, const char *content, unsigned inode,
+		       unsigned links)
+{
+	add_bytes(name, mode, content, strlen(content), inode, links);
 }
 
 static void add(const char *name, unsigned mode, const char *content)
@@ -264,6 +270,82 @@ static void modules(void **state)
 	assert_int_equal(module("vfio_pc").state, INITRAMFS_MODULE_ABSENT);
 }
 
+static void index_file(const char *name, const char *data, size_t n)
+{
+	add_bytes(name, S_IFREG | 0644, data, n, next_inode++, 1);
+}
+
+/* mkinitcpio takes the lists out of its images; what is left is what depmod made of them. */
+static void modules_of_indexes(void **state)
+{
+	(void)state;
+	modules_directory();
+	file("lib/modules/6.1/kernel/vfio-pci.ko.zst", "x");
+	file("lib/modules/6.1/kernel/vfio-pci-cor.ko", "x");
+	file("lib/modules/6.1/kernel/vfio_pci_core_more.ko", "x");
+	file("lib/modules/6.1/kernel/vfio.ko", "x");
+	file("lib/modules/6.1/kernel/nouveau.ko", "x");
+	index_file("lib/modules/6.1/modules.dep.bin", modules_dep_bin, N_MODULES_DEP_BIN);
+	index_file("lib/modules/6.1/modules.builtin.bin", modules_builtin_bin,
+		   N_MODULES_BUILTIN_BIN);
+	opened();
+	assert_true(module("vfio_pci").in_dep);
+	assert_true(module("vfio-pci").in_dep);
+	assert_true(module("vfio").in_dep);
+	assert_false(module("vfio-pci-cor").in_dep);
+	assert_false(module("vfio_pci_core_more").in_dep);
+	assert_false(module("nouveau").in_dep);
+	assert_int_equal(module("ahci").state, INITRAMFS_MODULE_BUILTIN);
+	assert_string_equal(module("ahci").path, "lib/modules/6.1/modules.builtin.bin");
+	assert_int_equal(module("ahc").state, INITRAMFS_MODULE_ABSENT);
+	assert_int_equal(module("vfio_pci_core").state, INITRAMFS_MODULE_ABSENT);
+}
+
+/* The list counts where it is there. */
+static void modules_of_both(void **state)
+{
+	(void)state;
+	modules_directory();
+	file("lib/modules/6.1/kernel/vfio.ko", "x");
+	file("lib/modules/6.1/modules.dep", "kernel/vfio-pci.ko:\n");
+	file("lib/modules/6.1/modules.builtin", "");
+	index_file("lib/modules/6.1/modules.dep.bin", modules_dep_bin, N_MODULES_DEP_BIN);
+	index_file("lib/modules/6.1/modules.builtin.bin", modules_builtin_bin,
+		   N_MODULES_BUILTIN_BIN);
+	opened();
+	assert_false(module("vfio").in_dep);
+	assert_int_equal(module("ahci").state, INITRAMFS_MODULE_ABSENT);
+}
+
+/* Cut anywhere, and with any byte another: no crash, and nothing that is in no index. */
+static void damaged_indexes(void **state)
+{
+	static const unsigned char others[] = { 0x00, 0x01, 0x20, 0x5f, 0x7f, 0x80, 0xe0, 0xff };
+
+	(void)state;
+	for (size_t n = 0; n < N_MODULES_DEP_BIN; n++) {
+		char *cut = malloc(n + 1);
+
+		assert_non_null(cut);
+		memcpy(cut, modules_dep_bin, n);
+		assert_false(index_names((struct bytes){ cut, n }, "vfio"));
+		free(cut);
+	}
+	for (size_t at = 0; at < N_MODULES_DEP_BIN; at++) {
+		for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+			char *data = malloc(N_MODULES_DEP_BIN);
+
+			assert_non_null(data);
+			memcpy(data, modules_dep_bin, N_MODULES_DEP_BIN);
+			data[at] = (char)others[i];
+			(void)index_names((struct bytes){ data, N_MODULES_DEP_BIN }, "vfio-pci");
+			assert_false(
+				index_names((struct bytes){ data, N_MODULES_DEP_BIN }, "nouveau"));
+			free(data);
+		}
+	}
+}
+
 static void modules_of_another_release(void **state)
 {
 	struct initramfs_module asked = { .name = "vfio" };
@@ -384,6 +466,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hard_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(comparing, setup, teardown),
 		cmocka_unit_test_setup_teardown(modules, setup, teardown),
+		cmocka_unit_test_setup_teardown(modules_of_indexes, setup, teardown),
+		cmocka_unit_test_setup_teardown(modules_of_both, setup, teardown),
+		cmocka_unit_test(damaged_indexes),
 		cmocka_unit_test_setup_teardown(modules_of_another_release, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_an_image, setup, teardown),

@@ -3,6 +3,7 @@
 // that an image is looked into as its generator makes it, and that all goes away again.
 
 #include "tests/setup/machine.h"
+#include "tests/unit/modules_index.h"
 
 #include <errno.h>
 
@@ -11,7 +12,7 @@
 	"work=$(mktemp -d)\n"                                                                      \
 	"modules=$work/lib/modules/$release\n"                                                     \
 	"mkdir -p \"$modules/kernel/vfio\"\n"                                                      \
-	"cp \"$root/usr/lib/modules/$release/modules.dep\" \"$modules/\"\n"                        \
+	"cp \"$root/usr/lib/modules/$release/modules.\"* \"$modules/\"\n"                          \
 	"take() {\n"                                                                               \
 	"\tmkdir -p \"$work/etc/passthru\" \"$work/${helper%/*}\"\n"                               \
 	"\tcp \"$root/$helper\" \"$work/$helper\"\n"                                               \
@@ -36,7 +37,9 @@
 
 #define MKINITCPIO                                                                                 \
 	"[ \"$1 $3\" = '-k -g' ]\n"                                                                \
-	"out=$root$4 release=$2\n" BEGIN ". \"$root/etc/mkinitcpio.conf\"\n"                       \
+	"out=$root$4 release=$2\n" BEGIN "rm \"$modules/modules.dep\" "                            \
+	"\"$modules/modules.builtin\"\n"                                                           \
+	". \"$root/etc/mkinitcpio.conf\"\n"                                                        \
 	"dropin=$root/etc/mkinitcpio.conf.d/zz-passthru.conf\n"                                    \
 	"[ ! -e \"$dropin\" ] || HOOKS=\"$HOOKS $(sed -n 's/^HOOKS+=(\\(.*\\))/\\1/p' "            \
 	"\"$dropin\")\"\n"                                                                         \
@@ -154,6 +157,8 @@ static void arch(struct machine *m, const char *program)
 		remove_file(m, name);
 		snprintf(name, sizeof(name), "boot/initramfs-%s.img", releases[i]);
 		temporary_file(&m->t, name, "image");
+		snprintf(name, sizeof(name), "usr/lib/modules/%s/modules.dep.bin", releases[i]);
+		temporary_bytes(&m->t, name, modules_dep_bin, N_MODULES_DEP_BIN);
 		snprintf(name, sizeof(name), "boot/loader/entries/debian-%s.conf", releases[i]);
 		snprintf(text, sizeof(text),
 			 "title Arch\nversion %s\nlinux /vmlinuz-%s\ninitrd /initramfs-%s.img\n"
