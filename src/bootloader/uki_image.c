@@ -38,6 +38,24 @@ static bool same_line(struct arena *a, const char *one, const char *other)
 	}
 }
 
+/* What the image of before has, root= first of all, nobody wanted to lose. */
+static int check_old_words(struct arena *a, const struct image_proof *proof, const char *path,
+			   const char *line, struct err *e)
+{
+	struct kernel_parameter *old;
+	size_t n;
+
+	kernel_parse_command_line(a, proof->old.now.line, &old, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (boot_count_word(a, line, old[i].text) == 0)
+			return err_fail(e, -EIO,
+					"the command line in %s lacks %s, which that of before "
+					"has; when this is meant, run mkinitcpio -P first",
+					path, old[i].text);
+	}
+	return 0;
+}
+
 static int check_line(struct arena *a, const struct image_proof *proof, const char *path,
 		      const char *line, struct err *e)
 {
@@ -49,7 +67,7 @@ static int check_line(struct arena *a, const struct image_proof *proof, const ch
 			return err_fail(e, -EIO, "the command line in %s lacks %s", path,
 					proof->words.name[i]);
 	}
-	return 0;
+	return proof->line ? 0 : check_old_words(a, proof, path, line, e);
 }
 
 /* Those of the stub change with its version. */

@@ -46,6 +46,28 @@ static void add_setting(struct arena *a, struct initramfs_config *config,
 	config->settings[config->n_settings++] = *setting;
 }
 
+/* The elements of an array without their quotes; NULL when one of them is empty or has blanks. */
+static const char *plain_elements(struct arena *a, const char *text)
+{
+	char *plain = arena_strdup(a, text), *to = plain, quote = '\0';
+
+	for (; *text; text++) {
+		bool ends = quote && *text == quote;
+
+		if (!ends && (quote || !strchr("\"'", *text))) {
+			if (quote && isspace((unsigned char)*text))
+				return NULL;
+			*to++ = *text;
+			continue;
+		}
+		if (ends && text[-1] == quote)
+			return NULL;
+		quote = ends ? '\0' : *text;
+	}
+	*to = '\0';
+	return quote ? NULL : plain;
+}
+
 /* The text of a value that needs no shell; NULL when it does. */
 static const char *plain_value(struct arena *a, const char *text, size_t n)
 {
@@ -72,11 +94,9 @@ static const char *plain_value(struct arena *a, const char *text, size_t n)
 	for (size_t i = 0; i < length && quote != '\''; i++) {
 		if (strchr("$`\\", start[i]) || (!close && strchr("\"';&|<>()", start[i])))
 			return NULL;
-		/* an array of plain words; quotes in it would have to be taken apart */
-		if (quote == '(' && strchr("\"'", start[i]))
-			return NULL;
 	}
-	return arena_strndup(a, start, length);
+	const char *value = arena_strndup(a, start, length);
+	return quote == '(' ? plain_elements(a, value) : value;
 }
 
 static void read_line(struct arena *a, struct initramfs_config *config, const char *line, size_t n,

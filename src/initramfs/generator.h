@@ -63,6 +63,7 @@ struct initramfs_kernel {
 	const char *other_image; /* exists too, under another name that the generator uses */
 	/* mkinitcpio: the preset, and its configuration file and options; else NULL */
 	const char *preset, *preset_config, *preset_options;
+	const char *refusal; /* why its image cannot be made; NULL: no reason */
 	/* the unified image that is there of this kernel; NULL: none, or a preset's, which is
 	 * @image. @unified_alone: its initramfs image is in no file of its own */
 	const char *unified, *unified_line; /* its command line, as far as it was read */

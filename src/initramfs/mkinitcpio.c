@@ -31,17 +31,22 @@ static void read_config(struct root *r, struct arena *a, struct initramfs_config
 					: INITRAMFS_SCOPE_ALL;
 }
 
-/* Of the preset "default", or of all: a path of the root, or NULL. */
-static const char *preset_value(const struct initramfs_config *preset, const char *name,
-				const char *for_all)
+/* NULL: not set. What only a shell knows, or adds to a value, is a reason not to make an image. */
+static const char *preset_value(struct arena *a, struct initramfs_kernel *kernel,
+				const struct initramfs_config *preset, const char *name)
 {
-	const struct initramfs_setting *setting = initramfs_setting(preset, name);
+	const struct initramfs_setting *last = NULL;
 
-	if (!setting && for_all)
-		setting = initramfs_setting(preset, for_all);
-	if (!setting || !*setting->value)
-		return NULL;
-	return setting->value;
+	for (size_t i = 0; i < preset->n_settings; i++) {
+		if (str_eq(preset->settings[i].name, name))
+			last = &preset->settings[i];
+	}
+	if (last && (!last->value || last->added))
+		kernel->refusal = arena_printf(a,
+					       "%s sets %s in a way that only a shell can read: "
+					       "write it in one line, in plain words",
+					       last->path, name);
+	return last && last->value && *last->value ? last->value : NULL;
 }
 
 static const char *rooted(const char *path)
@@ -59,11 +64,13 @@ static void read_preset(struct root *r, struct arena *a, struct initramfs_kernel
 	if (preset.files.n == 0)
 		return;
 	kernel->preset = name;
-	kernel->preset_config = rooted(preset_value(&preset, "default_config", "ALL_config"));
-	kernel->preset_options = preset_value(&preset, "default_options", NULL);
-	const char *image = preset_value(&preset, "default_image", NULL);
+	kernel->preset_config = rooted(preset_value(a, kernel, &preset, "default_config"));
+	if (!kernel->preset_config)
+		kernel->preset_config = rooted(preset_value(a, kernel, &preset, "ALL_config"));
+	kernel->preset_options = preset_value(a, kernel, &preset, "default_options");
+	const char *image = preset_value(a, kernel, &preset, "default_image");
 	if (!image)
-		image = preset_value(&preset, "default_uki", NULL);
+		image = preset_value(a, kernel, &preset, "default_uki");
 	kernel->image = rooted(image);
 	kernel->image_exists = image && root_look(r, a, kernel->image) == 0;
 }

@@ -233,6 +233,12 @@ static void test_permanent(void **state)
 	has_image(IMAGE, OPTIONS " passthru.boot=1 iommu=pt");
 	assert_int_equal(step->proof(&host, step, IMAGE, &e), 0);
 	assert_int_equal(proved, 2);
+	/* made with the words, and of another line */
+	has_image(IMAGE, "root=/dev/sdb1 rw quiet passthru.boot=1 iommu=pt");
+	assert_int_equal(step->proof(&host, step, IMAGE, &e), -EIO);
+	assert_string_equal(e.text,
+			    "the command line in " IMAGE " lacks root=/dev/sda2, which that "
+			    "of before has; when this is meant, run mkinitcpio -P first");
 }
 
 /* So far mkinitcpio has taken the running kernel's: with a file, that has to be whole. */

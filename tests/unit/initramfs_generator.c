@@ -286,14 +286,46 @@ static void arch_unified(void **state)
 			    "--splash /usr/share/a.bmp -S plymouth");
 }
 
-/* A preset that only a shell can read says nothing about the image. */
-static void arch_preset_is_a_program(void **state)
+/* Since version 36 options may be an array. */
+static void arch_options_in_an_array(void **state)
 {
 	(void)state;
 	has_arch();
-	has("etc/mkinitcpio.d/linux.preset", "default_image=\"/boot/$name.img\"\n");
+	has("etc/mkinitcpio.d/linux.preset",
+	    "default_config='' # of all\nALL_config=/etc/all.conf\n"
+	    "default_uki=/efi/EFI/Linux/a.efi\n"
+	    "default_options=(\"--cmdline\" '/etc/kernel/cmdline-linux' -S \"it's\")\n");
 	assert_chosen("mkinitcpio");
-	assert_null(setup.kernels[0].image);
+	assert_null(setup.kernels[0].refusal);
+	assert_string_equal(build(0),
+			    "mkinitcpio -k 6.9.3-arch1-1 -c /etc/all.conf "
+			    "-U /boot/new.img --cmdline /etc/kernel/cmdline-linux -S it's");
+}
+
+/* What only a shell can read is not left out: the image would be another one. */
+static void arch_preset_is_a_program(void **state)
+{
+	static const char *const texts[] = {
+		"default_image=\"/boot/$name.img\"\n",
+		"default_uki=\"/efi/$name.efi\"\n",
+		"default_image=/boot/a.img\ndefault_options=(--cmdline \"/etc/a b\")\n",
+		"default_image=/boot/a.img\ndefault_options=(-S \"\")\n",
+		"default_image=/boot/a.img\ndefault_options=(\n--cmdline /etc/a)\n",
+		"default_image=/boot/a.img\ndefault_options=-v\ndefault_options+=' -S a'\n",
+		"default_image=/boot/a.img\nALL_config=$HOME/x\n",
+	};
+
+	(void)state;
+	has_arch();
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		has("etc/mkinitcpio.d/linux.preset", texts[i]);
+		assert_chosen("mkinitcpio");
+		if (!setup.kernels[0].refusal)
+			fail_msg("%s", texts[i]);
+	}
+	assert_string_equal(setup.kernels[0].refusal,
+			    "etc/mkinitcpio.d/linux.preset sets ALL_config in a way that only a "
+			    "shell can read: write it in one line, in plain words");
 }
 
 static void arch_two(void **state)
@@ -382,6 +414,7 @@ int main(void)
 		MACHINE_TEST(opensuse),
 		MACHINE_TEST(arch),
 		MACHINE_TEST(arch_unified),
+		MACHINE_TEST(arch_options_in_an_array),
 		MACHINE_TEST(arch_preset_is_a_program),
 		MACHINE_TEST(arch_two),
 		MACHINE_TEST(arch_booster),

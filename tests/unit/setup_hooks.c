@@ -194,6 +194,19 @@ static void test_mkinitcpio_edited(void **state)
 	cycle(m);
 }
 
+/* Not even where the kernel of the trial is another one. */
+static void test_mkinitcpio_preset(void **state)
+{
+	struct machine *m = *state;
+
+	arch(m, "old\n");
+	temporary_file(&m->t, "usr/lib/modules/" NEW "/pkgbase", "linux\n");
+	temporary_file(&m->t, "etc/mkinitcpio.d/linux.preset",
+		       "default_image=/boot/initramfs-" NEW ".img\ndefault_options=$x\n");
+	machine_says(m, machine_setup(m), "linux.preset sets default_options in a way that only a");
+	assert_int_equal(m->e.kind, ERR_REFUSED);
+}
+
 static void alpine(struct machine *m)
 {
 	static const char *const releases[] = { OLD, NEW };
@@ -390,6 +403,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dracut, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitcpio_dropin, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitcpio_edited, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_mkinitcpio_preset, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitfs, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitfs_confirm_auto, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_alpine, start, machine_stop),
