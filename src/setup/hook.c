@@ -179,7 +179,8 @@ static int mkinitcpio_steps(const struct setup_work *work, struct plan *plan, st
 	}
 	if (error < 0 || !common)
 		return error;
-	if (!program_says(work, "mkinitcpio.conf.d"))
+	/* version 41 makes it of its file's name */
+	if (!program_says(work, "mkinitcpio.conf.d") && !program_says(work, "${_f_config}.d"))
 		return edit_hooks(work, "etc/mkinitcpio.conf", plan, e);
 	error = edit_dropin_text(work->arena, EDIT_DROPIN_ARRAY, "HOOKS", &words, &text, e);
 	if (error == 0)

@@ -173,7 +173,14 @@ static void test_mkinitcpio_dropin(void **state)
 {
 	struct machine *m = *state;
 
-	arch(m, "d=mkinitcpio.conf.d\n");
+	/* version 41; before: _d_config=mkinitcpio.conf.d */
+	arch(m, "_f_config=${MKINITCPIO_CONF:-'/etc/mkinitcpio.conf'}\n"
+		"_d_config=\"${_f_config}.d\"\n");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(plans(m, "etc/mkinitcpio.conf.d/zz-passthru.conf"));
+	temporary_file(&m->t, "usr/bin/mkinitcpio", "_d_config=mkinitcpio.conf.d\n");
+	machine_disk_is_now(m);
 	fails(m, "early", "the EARLYHOOKS of its config do not name passthru");
 	machine_wish(m, GPU, AUDIO, NULL);
 	machine_ok(m, machine_plan(m));
