@@ -26,7 +26,9 @@ bool uki_of(const struct initramfs_kernel *kernel, struct uki *ret)
 	*ret = (struct uki){ .kernel = kernel };
 	if (kernel->unified) {
 		ret->path = kernel->unified;
-		ret->maker = kernel->maker == INITRAMFS_MAKER_DRACUT ? UKI_DRACUT : UKI_UKIFY;
+		ret->maker = kernel->maker == INITRAMFS_MAKER_DRACUT   ? UKI_DRACUT
+			     : kernel->maker == INITRAMFS_MAKER_PRESET ? UKI_MKINITCPIO
+								       : UKI_UKIFY;
 		return true;
 	}
 	if (!kernel->image || !kernel->preset || !has_ending(kernel->image, ".efi"))

@@ -51,6 +51,7 @@ enum initramfs_maker {
 	INITRAMFS_MAKER_NONE,
 	INITRAMFS_MAKER_DRACUT, /* itself: uefi=yes, or uki_generator=dracut of kernel-install(8) */
 	INITRAMFS_MAKER_UKIFY,  /* ukify(1), run by kernel-install(8) */
+	INITRAMFS_MAKER_PRESET, /* mkinitcpio: the preset has it make an image of each kind */
 };
 
 /* An installed kernel and its image. */
@@ -64,8 +65,8 @@ struct initramfs_kernel {
 	/* mkinitcpio: the preset, and its configuration file and options; else NULL */
 	const char *preset, *preset_config, *preset_options;
 	const char *refusal; /* why its image cannot be made; NULL: no reason */
-	/* the unified image that is there of this kernel; NULL: none, or a preset's, which is
-	 * @image. @unified_alone: its initramfs image is in no file of its own */
+	/* the unified image that is there of this kernel; NULL: none, or a preset's only one, which
+	 * is @image. @unified_alone: it is not made of an initramfs image with a file of its own */
 	const char *unified, *unified_line; /* its command line, as far as it was read */
 	enum initramfs_maker maker;
 	bool unified_alone;

@@ -2,7 +2,8 @@
 // mkinitcpio of Arch: a preset per kernel package names kernel, image, and with "_config" another
 // configuration file, beside which the directory of drop-ins is not read (mkinitcpio v36, man page
 // mkinitcpio(8)). The image of the preset "default" is the one that boots; those of others, the
-// fallback, are left alone.
+// fallback, are left alone. Where it makes an initramfs image and a unified one, the boot loader
+// says which of them that is.
 
 #include "base/text.h"
 #include "initramfs/config.h"
@@ -68,11 +69,14 @@ static void read_preset(struct root *r, struct arena *a, struct initramfs_kernel
 	if (!kernel->preset_config)
 		kernel->preset_config = rooted(preset_value(a, kernel, &preset, "ALL_config"));
 	kernel->preset_options = preset_value(a, kernel, &preset, "default_options");
-	const char *image = preset_value(a, kernel, &preset, "default_image");
-	if (!image)
-		image = preset_value(a, kernel, &preset, "default_uki");
-	kernel->image = rooted(image);
-	kernel->image_exists = image && root_look(r, a, kernel->image) == 0;
+	const char *image = rooted(preset_value(a, kernel, &preset, "default_image"));
+	const char *unified = rooted(preset_value(a, kernel, &preset, "default_uki"));
+	kernel->image = image ? image : unified;
+	kernel->image_exists = kernel->image && root_look(r, a, kernel->image) == 0;
+	if (image && unified && root_look(r, a, unified) == 0) {
+		kernel->unified = unified;
+		kernel->maker = INITRAMFS_MAKER_PRESET;
+	}
 }
 
 static void locate(struct root *r, struct arena *a, const struct initramfs_setup *setup,

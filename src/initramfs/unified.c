@@ -198,7 +198,7 @@ void unified_read(struct root *r, struct arena *a, struct initramfs_setup *setup
 			find_dracuts(r, a, setup, kernel);
 		/* a generator that kernel-install runs leaves no image of its own */
 		kernel->unified_alone =
-			kernel->unified && (kernel->maker == INITRAMFS_MAKER_DRACUT ||
+			kernel->unified && (kernel->maker != INITRAMFS_MAKER_UKIFY ||
 					    str_starts(setup->chosen->hook, PLUGINS));
 	}
 }
@@ -278,6 +278,12 @@ struct initramfs_commands initramfs_build_unified(const struct initramfs_setup *
 	struct initramfs_commands commands = { 0 };
 	struct initramfs_kernel alone = *kernel;
 
+	if (kernel->maker == INITRAMFS_MAKER_PRESET) {
+		alone.image = kernel->unified;
+		commands.argv =
+			setup->chosen->generator->build(a, &alone, path_absolute(a, output));
+		return commands;
+	}
 	if (kernel->maker == INITRAMFS_MAKER_DRACUT) {
 		commands.argv = build_by_dracut(a, kernel, line, output);
 		return commands;

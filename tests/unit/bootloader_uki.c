@@ -155,6 +155,21 @@ static void test_chosen(void **state)
 	chosen("systemd-boot");
 }
 
+/* The preset makes an initramfs image, too. */
+static void test_both_images(void **state)
+{
+	(void)state;
+	has_arch();
+	generator.kernels[0].image = "boot/initramfs-linux.img";
+	generator.kernels[0].unified = IMAGE;
+	generator.kernels[0].maker = INITRAMFS_MAKER_PRESET;
+	chosen("uki");
+	assert_string_equal(boot.chosen->evidence.name[0], "the preset linux makes " IMAGE);
+	generator.kernels[0].image = IMAGE;
+	trial_planned();
+	assert_string_equal(planned("etc/kernel/cmdline"), OPTIONS "\n");
+}
+
 static void test_others_images(void **state)
 {
 	(void)state;
@@ -262,10 +277,15 @@ static void test_permanent_without_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BLS_TEST(test_section),   BLS_TEST(test_section_of_a_real_one),
-		BLS_TEST(test_chosen),    BLS_TEST(test_others_images),
-		BLS_TEST(test_trial),     BLS_TEST(test_trial_refused),
-		BLS_TEST(test_permanent), BLS_TEST(test_permanent_without_file),
+		BLS_TEST(test_section),
+		BLS_TEST(test_section_of_a_real_one),
+		BLS_TEST(test_chosen),
+		BLS_TEST(test_others_images),
+		BLS_TEST(test_both_images),
+		BLS_TEST(test_trial),
+		BLS_TEST(test_trial_refused),
+		BLS_TEST(test_permanent),
+		BLS_TEST(test_permanent_without_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,23 @@ static void arch_unified(void **state)
 			    "--splash /usr/share/a.bmp -S plymouth");
 }
 
+/* Both are made by one run; which of them boots is said by what the host is started from. */
+static void arch_both_images(void **state)
+{
+	(void)state;
+	has_arch();
+	has("efi/EFI/Linux/arch-linux.efi", "");
+	has("etc/mkinitcpio.d/linux.preset", "default_image=/boot/initramfs-linux.img\n"
+					     "default_uki=\"/efi/EFI/Linux/arch-linux.efi\"\n");
+	assert_chosen("mkinitcpio");
+	assert_string_equal(setup.kernels[0].image, "boot/initramfs-linux.img");
+	assert_string_equal(build(0), "mkinitcpio -k 6.9.3-arch1-1 -g /boot/new.img");
+	initramfs_use_unified(host.root, &host.arena, &setup);
+	assert_string_equal(setup.kernels[0].image, "efi/EFI/Linux/arch-linux.efi");
+	assert_true(setup.kernels[0].image_exists);
+	assert_string_equal(build(0), "mkinitcpio -k 6.9.3-arch1-1 -U /boot/new.img");
+}
+
 /* Since version 36 options may be an array. */
 static void arch_options_in_an_array(void **state)
 {
@@ -414,6 +431,7 @@ int main(void)
 		MACHINE_TEST(opensuse),
 		MACHINE_TEST(arch),
 		MACHINE_TEST(arch_unified),
+		MACHINE_TEST(arch_both_images),
 		MACHINE_TEST(arch_options_in_an_array),
 		MACHINE_TEST(arch_preset_is_a_program),
 		MACHINE_TEST(arch_two),
