@@ -147,12 +147,8 @@ int bls_leave(const struct boot_facts *facts, const struct bls_list *list,
 	struct arena *a = facts->arena;
 	const struct edit_place place = { .format = EDIT_BLS_OWN_LINE };
 	const char *users = users_words(facts, list, words);
-	struct names ours = { 0 };
+	const struct names ours = boot_missing(a, users, words);
 
-	for (size_t i = 0; i < words->n; i++) {
-		if (boot_count_word(a, users, words->name[i]) == 0)
-			boot_name_add(a, &ours, words->name[i]);
-	}
 	for (size_t i = 0; ours.n > 0 && i < list->n; i++) {
 		const struct bls_entry *entry = &list->entries[i];
 

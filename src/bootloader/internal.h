@@ -112,3 +112,6 @@ struct names boot_trial_words(struct arena *a, const struct boot_change *change)
  * behind " -- " are init's.
  */
 unsigned boot_count_word(struct arena *a, const char *line, const char *word);
+/* The words that do not stand in the line, compared like that; of a size and a number of huge pages
+ * both or none. */
+struct names boot_missing(struct arena *a, const char *line, const struct names *words);

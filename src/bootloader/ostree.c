@@ -169,13 +169,17 @@ static int has_arguments(struct host *host, const struct step *step, const char 
 }
 
 /* A pair of the same word twice cannot be said to a tool that adds what is missing. */
+static int refuse_twice(const char *word, struct err *e)
+{
+	return boot_unsupported(e, "rpm-ostree cannot set %s twice", word);
+}
+
 static int check_words(const struct names *words, struct err *e)
 {
 	for (size_t i = 0; i < words->n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (str_eq(words->name[i], words->name[k]))
-				return boot_unsupported(e, "rpm-ostree cannot set %s twice",
-							words->name[i]);
+				return refuse_twice(words->name[i], e);
 		}
 	}
 	return 0;
@@ -213,9 +217,11 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 		error = read_arguments(a, &line, e);
 	if (error < 0)
 		return error;
-	for (size_t i = 0; i < change->words.n; i++) {
-		if (boot_count_word(a, line, change->words.name[i]) == 0)
-			boot_name_add(a, missing, change->words.name[i]);
+	*missing = boot_missing(a, line, &change->words);
+	/* one that stands there in another pair */
+	for (size_t i = 0; i < missing->n; i++) {
+		if (boot_count_word(a, line, missing->name[i]) > 0)
+			return refuse_twice(missing->name[i], e);
 	}
 	if (missing->n == 0)
 		return 0;

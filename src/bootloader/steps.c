@@ -126,3 +126,31 @@ unsigned boot_count_word(struct arena *a, const char *line, const char *word)
 		count += same_word(parameters[i].text, word);
 	return count;
 }
+
+/* hugepages= counts pages of the size before it: edit_units() of change/edit_words.c */
+static bool is_pair(const struct names *words, size_t at)
+{
+	return at + 1 < words->n && str_starts(words->name[at], "hugepagesz=") &&
+	       str_starts(words->name[at + 1], "hugepages=");
+}
+
+struct names boot_missing(struct arena *a, const char *line, const struct names *words)
+{
+	struct kernel_parameter *parameters;
+	struct names missing = { 0 };
+	size_t n;
+
+	kernel_parse_command_line(a, line, &parameters, &n);
+	for (size_t i = 0, unit; i < words->n; i += unit) {
+		bool stands = false;
+
+		unit = is_pair(words, i) ? 2 : 1;
+		for (size_t k = 0; !stands && k + unit <= n; k++)
+			stands = same_word(parameters[k].text, words->name[i]) &&
+				 (unit == 1 ||
+				  same_word(parameters[k + 1].text, words->name[i + 1]));
+		for (size_t k = 0; !stands && k < unit; k++)
+			boot_name_add(a, &missing, words->name[i + k]);
+	}
+	return missing;
+}

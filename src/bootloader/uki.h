@@ -42,9 +42,6 @@ bool uki_secure_boot(const struct boot_facts *facts);
 
 /* dracut is configured with a command line; @own: ours counts too. */
 bool uki_dracut_has_line(const struct boot_facts *facts, bool own);
-/* The words that do not stand in the line. */
-struct names uki_missing(const struct boot_facts *facts, const char *line,
-			 const struct names *words);
 /* For the trial: images that are made meanwhile get the usual line, not the trial's. */
 MUST_CHECK int uki_keep_usual(const struct boot_facts *facts, const struct uki *uki,
 			      struct plan *plan, struct err *e);

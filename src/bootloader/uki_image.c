@@ -62,11 +62,9 @@ static int check_line(struct arena *a, const struct image_proof *proof, const ch
 	if (proof->line && !same_line(a, proof->line, line))
 		return err_fail(e, -EIO, "the command line in %s is \"%s\", and not \"%s\"", path,
 				line, proof->line);
-	for (size_t i = 0; i < proof->words.n; i++) {
-		if (boot_count_word(a, line, proof->words.name[i]) == 0)
-			return err_fail(e, -EIO, "the command line in %s lacks %s", path,
-					proof->words.name[i]);
-	}
+	const struct names missing = boot_missing(a, line, &proof->words);
+	if (missing.n > 0)
+		return err_fail(e, -EIO, "the command line in %s lacks %s", path, missing.name[0]);
 	return proof->line ? 0 : check_old_words(a, proof, path, line, e);
 }
 
@@ -180,7 +178,7 @@ int uki_trial_image(const struct boot_facts *facts, const struct boot_change *ch
 	*ret_path = arena_concat(a, uki->path, ".passthru");
 	/* what it is configured with comes before that */
 	if (uki->maker == UKI_DRACUT && uki_dracut_has_line(facts, true)) {
-		missing = uki_missing(facts, uki->now.line, &all);
+		missing = boot_missing(a, uki->now.line, &all);
 		argument = text_join(a, missing.name, missing.n, " ");
 	}
 	struct step *step =
@@ -280,7 +278,7 @@ static struct names ours(const struct boot_facts *facts, const struct names *wor
 		if (kept && boot_has(facts, kept) && uki_read(facts->host, kept, &old, NULL) < 0)
 			old.line = NULL;
 	}
-	return uki_missing(facts, old.line ? old.line : "", words);
+	return boot_missing(facts->arena, old.line ? old.line : "", words);
 }
 
 int uki_leave(const struct boot_facts *facts, const struct uki *uki, const struct names *words,

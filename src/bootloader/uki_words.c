@@ -146,18 +146,6 @@ bool uki_dracut_has_line(const struct boot_facts *facts, bool own)
 	return false;
 }
 
-struct names uki_missing(const struct boot_facts *facts, const char *line,
-			 const struct names *words)
-{
-	struct names missing = { 0 };
-
-	for (size_t i = 0; i < words->n; i++) {
-		if (boot_count_word(facts->arena, line, words->name[i]) == 0)
-			boot_name_add(facts->arena, &missing, words->name[i]);
-	}
-	return missing;
-}
-
 /* The whole line, as a shell reads it. */
 static int plan_whole(const struct boot_facts *facts, const char *line, const char *why,
 		      struct plan *plan, struct err *e)
@@ -213,7 +201,7 @@ static int dracut_words(const struct boot_facts *facts, const char *now, const s
 	now = configured_line(facts, now, words, e);
 	if (!now)
 		return err_wrap(e, -EOPNOTSUPP, "%s", DRACUT_DROPIN);
-	missing = uki_missing(facts, now, words);
+	missing = boot_missing(facts->arena, now, words);
 	if (missing.n == 0)
 		return 0;
 	int error = edit_dropin_text(facts->arena, EDIT_DROPIN_BASH, DRACUT_SETTING, &missing,

@@ -348,15 +348,18 @@ static void test_leave(void **state)
 	size_t n;
 
 	(void)state;
-	has_host("root=UUID=7 iommu=pt" WORDS);
-	has(ENTRIES "passthru-without.conf", "title t\nlinux /vmlinuz-" NEW "\n"
-					     " options root=UUID=7 iommu=pt\n");
+	/* pages of another size, as many */
+	has_host("root=UUID=7 iommu=pt hugepagesz=2M hugepages=4" WORDS);
+	has(ENTRIES "passthru-without.conf",
+	    "title t\nlinux /vmlinuz-" NEW "\n"
+	    " options root=UUID=7 iommu=pt hugepagesz=2M hugepages=4\n");
 	chosen("grub-bls");
 	assert_int_equal(bootloader_leave(&boot, &change.words, &plan, &e), 0);
 	assert_int_equal(plan.n_steps, 2);
 	done(&n);
 	assert_string_equal(text_of(entry_path(NEW)),
-			    entry_text(NEW, "root=UUID=7 iommu=pt iommu=pt"));
+			    entry_text(NEW, "root=UUID=7 iommu=pt hugepagesz=2M hugepages=4 "
+					    "iommu=pt"));
 }
 
 int main(void)

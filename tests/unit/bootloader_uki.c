@@ -274,18 +274,39 @@ static void test_permanent_without_file(void **state)
 			    "root=/dev/vendor passthru.boot=1 iommu=pt\n");
 }
 
+/* A number of huge pages is one with the size before it: of dracut, which gets what is missing. */
+static void test_pairs(void **state)
+{
+	struct initramfs_setting configured = {
+		.name = "kernel_cmdline",
+		.value = "root=/dev/sda2 hugepagesz=2M hugepages=16",
+		.path = "etc/dracut.conf.d/10.conf",
+	};
+	struct uki uki = { .maker = UKI_DRACUT };
+	struct names words = words_of("passthru.boot=1 hugepagesz=1G hugepages=16");
+
+	(void)state;
+	has_arch();
+	chosen("uki");
+	generator.config = (struct initramfs_config){ .settings = &configured, .n_settings = 1 };
+	assert_int_equal(uki_plan_words(&boot.facts, &uki, &words, &plan, &e), 0);
+	assert_string_equal(planned("etc/dracut.conf.d/zz-passthru.conf"),
+			    "kernel_cmdline+=\" passthru.boot=1 hugepagesz=1G hugepages=16 \"\n");
+	configured.value = "hugepagesz=1G hugepages=16 hugepagesz=2M hugepages=16";
+	plan = (struct plan){ 0 };
+	assert_int_equal(uki_plan_words(&boot.facts, &uki, &words, &plan, &e), 0);
+	assert_string_equal(planned("etc/dracut.conf.d/zz-passthru.conf"),
+			    "kernel_cmdline+=\" passthru.boot=1 \"\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BLS_TEST(test_section),
-		BLS_TEST(test_section_of_a_real_one),
-		BLS_TEST(test_chosen),
-		BLS_TEST(test_others_images),
-		BLS_TEST(test_both_images),
-		BLS_TEST(test_trial),
-		BLS_TEST(test_trial_refused),
-		BLS_TEST(test_permanent),
-		BLS_TEST(test_permanent_without_file),
+		BLS_TEST(test_section),     BLS_TEST(test_section_of_a_real_one),
+		BLS_TEST(test_chosen),      BLS_TEST(test_others_images),
+		BLS_TEST(test_both_images), BLS_TEST(test_pairs),
+		BLS_TEST(test_trial),       BLS_TEST(test_trial_refused),
+		BLS_TEST(test_permanent),   BLS_TEST(test_permanent_without_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,6 +411,10 @@ static void test_ostree_refused(void **state)
 	deployed("passthru-devices 1\n");
 	v.change.words = (struct names){ words, 5 };
 	permanent_refused("cannot set hugepages=4 twice");
+	/* the size is another one, so it is none of ours */
+	temporary_file(&v.outside, "kargs", "root=UUID=1 hugepagesz=2M hugepages=4\n");
+	v.change.words = (struct names){ words + 3, 2 };
+	permanent_refused("cannot set hugepages=4 twice");
 	v.host.root->live = false;
 	permanent_refused("on the running system");
 }
