@@ -360,13 +360,16 @@ static int add_isolated(const struct setup_work *work, const struct setup_wish *
 	if (!wish->isolated)
 		return 0;
 	int error = check_processors(work, wish->isolated, e);
+	/* the flag came with Linux 5.6, and a kernel passes over a parameter with an unknown one */
+	bool managed = !work->kernel || kernel_at_least(work->kernel->release, 5, 6);
 	for (size_t i = 0; error == 0 && i < ARRAY_SIZE(names); i++) {
 		const char *text = stands_at_all(work, names[i]);
 		if (text)
 			error = refuse_contradiction(text, "and only one of them counts", e);
 		/* isolcpus= alone means the flag "domain" (kernel/sched/isolation.c) */
-		add(words, arena_printf(work->arena, "%s=%s%s", names[i],
-					i == 0 ? "managed_irq,domain," : "", wish->isolated));
+		add(words,
+		    arena_printf(work->arena, "%s=%s%s", names[i],
+				 i == 0 && managed ? "managed_irq,domain," : "", wish->isolated));
 	}
 	return error;
 }

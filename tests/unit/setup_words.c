@@ -172,6 +172,20 @@ static void test_processors(void **state)
 	refused(m, "isolcpus=3");
 }
 
+/* One that does not know a flag passes over the whole parameter. */
+static void test_processors_of_an_old_kernel(void **state)
+{
+	struct machine *m = *state;
+
+	machine_kernel(m, "5.5.0-1");
+	temporary_file(&m->t, "proc/sys/kernel/osrelease", "5.5.0-1\n");
+	m->wish.isolated = "2";
+	words_are(m, "passthru.boot=1 isolcpus=2 nohz_full=2 rcu_nocbs=2");
+	machine_kernel(m, "5.6.0-1");
+	temporary_file(&m->t, "proc/sys/kernel/osrelease", "5.6.0-1\n");
+	words_are(m, "passthru.boot=1 isolcpus=managed_irq,domain,2 nohz_full=2 rcu_nocbs=2");
+}
+
 static void test_modules(void **state)
 {
 	static const char *kvm[] = { "kvm.ignore_msrs=1", "" },
@@ -216,6 +230,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_iommu_again, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_pages, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_processors, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_processors_of_an_old_kernel, start,
+						machine_stop),
 		cmocka_unit_test_setup_teardown(test_modules, start, machine_stop),
 	};
 
