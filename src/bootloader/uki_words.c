@@ -2,12 +2,12 @@
 // Where the makers of unified images take the command line from, and how words get there.
 //
 // mkinitcpio (its script, version 41): etc/kernel/cmdline, and since version 36 etc/cmdline.d as
-// well, which the installed program is asked for. kernel-install with ukify: etc/kernel/cmdline,
-// usr/lib/kernel/cmdline, the running kernel's, in this order; 60-ukify.install gives that line to
-// ukify, so that Cmdline= of uki.conf means nothing to it (systemd 254 to 260). dracut:
-// kernel_cmdline= of its configuration; where that is not set, what it finds out of a hostonly
-// system, and etc/kernel/cmdline never (dracut 059, dracut-ng 111). So there a line of ours has to
-// be whole.
+// well or alone, which the installed program is asked for; without both the running kernel's.
+// kernel-install with ukify: etc/kernel/cmdline, usr/lib/kernel/cmdline, the running kernel's, in
+// this order; 60-ukify.install gives that line to ukify, so that Cmdline= of uki.conf means nothing
+// to it (systemd 254 to 260). dracut: kernel_cmdline= of its configuration; where that is not set,
+// what it finds out of a hostonly system, and etc/kernel/cmdline never (dracut 059, dracut-ng 111).
+// So there a line of ours has to be whole.
 
 #include "base/text.h"
 #include "bootloader/uki.h"
@@ -90,9 +90,9 @@ static const char *others_line(const struct boot_facts *facts, const char *base)
 		return base;
 	for (size_t i = 0; i < files.n; i++) {
 		const char *line = boot_line(facts, files.name[i]);
-		if (line && !str_eq(files.name[i], DROPIN))
-			base = arena_printf(facts->arena, "%s %s", base,
-					    joined(facts->arena, line));
+		const char *more = line ? joined(facts->arena, line) : "";
+		if (*more && !str_eq(files.name[i], DROPIN))
+			base = arena_printf(facts->arena, "%s%s%s", base, *base ? " " : "", more);
 	}
 	return base;
 }
@@ -117,15 +117,24 @@ static int plan_dropin(const struct boot_facts *facts, const char *base, const s
 	return error;
 }
 
+/* The installed one takes a line from the directory, with others' words in a file or there. */
+static bool reads_directory(const struct boot_facts *facts, const char *base)
+{
+	const char *program = boot_program(facts, "mkinitcpio");
+
+	return program && boot_mentions(facts, program, "cmdline.d") &&
+	       *others_line(facts, base ? base : "");
+}
+
 /* @now is what the image has that starts the host. */
 static int mkinitcpio_words(const struct boot_facts *facts, const char *now,
 			    const struct names *words, struct plan *plan, struct err *e)
 {
 	static const char why[] = "the words for all unified images that mkinitcpio makes";
-	const char *program = boot_program(facts, "mkinitcpio"), *base = base_line(facts);
+	const char *base = base_line(facts);
 
-	if (base && *base && program && boot_mentions(facts, program, "cmdline.d"))
-		return plan_dropin(facts, base, words, plan, e);
+	if (reads_directory(facts, base))
+		return plan_dropin(facts, base ? base : "", words, plan, e);
 	return common_words(facts, base ? base : now, base != NULL, why, words, plan, e);
 }
 
@@ -230,6 +239,8 @@ int uki_plan_words(const struct boot_facts *facts, const struct uki *uki, const 
 int uki_keep_usual(const struct boot_facts *facts, const struct uki *uki, struct plan *plan,
 		   struct err *e)
 {
+	if (uki->maker == UKI_MKINITCPIO && reads_directory(facts, base_line(facts)))
+		return 0;
 	if (uki->maker != UKI_DRACUT)
 		return bls_keep_cmdline(facts, uki->now.line, plan, e);
 	if (uki_dracut_has_line(facts, false))

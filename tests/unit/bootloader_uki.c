@@ -274,6 +274,32 @@ static void test_permanent_without_file(void **state)
 			    "root=/dev/vendor passthru.boot=1 iommu=pt\n");
 }
 
+/* Since version 36 the directory alone is enough: a copy of the line would hide later edits. */
+static void test_directory_alone(void **state)
+{
+	size_t n;
+
+	(void)state;
+	has_arch();
+	has("etc/cmdline.d/root.conf", "root=/dev/sda2 rw\n");
+	has("etc/cmdline.d/quiet.conf", "# mine\nquiet iommu=pt\n");
+	chosen("uki");
+	trial_planned();
+	assert_null(step_for("etc/kernel/cmdline"));
+	plan = (struct plan){ 0 };
+	permanent_planned();
+	assert_null(step_for("etc/kernel/cmdline"));
+	assert_string_equal(planned("etc/cmdline.d/zz-passthru.conf"), "passthru.boot=1\n");
+	done(&n);
+	permanent_planned();
+	assert_null(step_for("etc/kernel/cmdline"));
+	/* before version 36 nobody reads it */
+	has("usr/bin/mkinitcpio", "#!/bin/bash\n");
+	plan = (struct plan){ 0 };
+	trial_planned();
+	assert_string_equal(planned("etc/kernel/cmdline"), OPTIONS "\n");
+}
+
 /* A number of huge pages is one with the size before it: of dracut, which gets what is missing. */
 static void test_pairs(void **state)
 {
@@ -302,11 +328,17 @@ static void test_pairs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BLS_TEST(test_section),     BLS_TEST(test_section_of_a_real_one),
-		BLS_TEST(test_chosen),      BLS_TEST(test_others_images),
-		BLS_TEST(test_both_images), BLS_TEST(test_pairs),
-		BLS_TEST(test_trial),       BLS_TEST(test_trial_refused),
-		BLS_TEST(test_permanent),   BLS_TEST(test_permanent_without_file),
+		BLS_TEST(test_section),
+		BLS_TEST(test_section_of_a_real_one),
+		BLS_TEST(test_chosen),
+		BLS_TEST(test_others_images),
+		BLS_TEST(test_both_images),
+		BLS_TEST(test_pairs),
+		BLS_TEST(test_directory_alone),
+		BLS_TEST(test_trial),
+		BLS_TEST(test_trial_refused),
+		BLS_TEST(test_permanent),
+		BLS_TEST(test_permanent_without_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
