@@ -4,12 +4,10 @@
 // for that alone (Fedora), and images that dracut makes itself. The programs are stand-ins that
 // make such files; what they leave out is what nobody reads.
 
-#include "tests/setup/machine.h"
+#include "tests/setup/unified.h"
 
 #include <errno.h>
 
-#define SELECTED "sys/firmware/efi/efivars/LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-#define SECURE_BOOT "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define IMAGE "boot/EFI/Linux/token-" OLD ".efi"
 #define OTHER "boot/EFI/Linux/token-" NEW ".efi"
 #define LATER "6.1.0-11"
@@ -23,18 +21,6 @@ enum kind {
 };
 
 /* ---- the programs ---- */
-
-static void ukify_program(struct machine *m)
-{
-	char text[2048];
-	const char *maker = getenv("PASSTHRU_TEST_UKIFY");
-
-	snprintf(text, sizeof(text),
-		 "mode=$(cat \"$programs/ukify-mode\" 2>/dev/null || true)\n"
-		 "exec /usr/bin/python3 -IS %s \"$root\" \"$mode\" \"$@\"\n",
-		 maker);
-	machine_program(m, "ukify", text);
-}
 
 static const char dracut_text[] =
 	"uefi=no line= kernel=\n"
@@ -86,37 +72,7 @@ static void ukify_mode(struct machine *m, const char *mode)
 		(void)unlink(temporary_path(&m->programs, "ukify-mode"));
 }
 
-static void run(struct machine *m, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void run(struct machine *m, const char *format, ...)
-{
-	char command[1024];
-	va_list arguments;
-
-	(void)m;
-	va_start(arguments, format);
-	vsnprintf(command, sizeof(command), format, arguments);
-	va_end(arguments);
-	if (system(command) != 0)
-		fail_msg("%s", command);
-}
-
 /* ---- the host ---- */
-
-static void gone(struct machine *m, const char *name)
-{
-	assert_int_equal(unlink(temporary_path(&m->t, name)), 0);
-}
-
-static void selected(struct machine *m, const char *name)
-{
-	char data[256] = { 7 };
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < n; i++)
-		data[4 + 2 * i] = name[i];
-	temporary_bytes(&m->t, SELECTED, data, 4 + 2 * (n + 1));
-}
 
 /* What kernel-install does for a kernel, or dracut as the generator of kernel-install. */
 static void install(struct machine *m, enum kind kind, const char *release, const char *line)
@@ -124,23 +80,24 @@ static void install(struct machine *m, enum kind kind, const char *release, cons
 	const char *bin = m->programs.path;
 
 	if (kind == DRACUT_INSTALL) {
-		run(m,
-		    "%s/dracut --force --uefi --kernel-image /boot/vmlinuz-%s "
-		    "/boot/EFI/Linux/token-%s.efi %s",
-		    bin, release, release, release);
+		unified_run(m,
+			    "%s/dracut --force --uefi --kernel-image /boot/vmlinuz-%s "
+			    "/boot/EFI/Linux/token-%s.efi %s",
+			    bin, release, release, release);
 		return;
 	}
-	run(m,
-	    kind == DEBIAN ? "%s/mkinitramfs -o /boot/initrd.img-%s %s"
-			   : "%s/dracut --force --no-uefi /boot/initrd.img-%s %s",
-	    bin, release, release);
-	run(m,
-	    "%s/ukify build --linux=/boot/vmlinuz-%s --initrd=/boot/initrd.img-%s --uname=%s "
-	    "--config=/etc/kernel/uki.conf --cmdline='%s' "
-	    "--output=/boot/EFI/Linux/token-%s.efi",
-	    bin, release, release, release, line, release);
+	unified_run(m,
+		    kind == DEBIAN ? "%s/mkinitramfs -o /boot/initrd.img-%s %s"
+				   : "%s/dracut --force --no-uefi /boot/initrd.img-%s %s",
+		    bin, release, release);
+	unified_run(
+		m,
+		"%s/ukify build --linux=/boot/vmlinuz-%s --initrd=/boot/initrd.img-%s --uname=%s "
+		"--config=/etc/kernel/uki.conf --cmdline='%s' "
+		"--output=/boot/EFI/Linux/token-%s.efi",
+		bin, release, release, release, line, release);
 	if (kind == FEDORA)
-		run(m, "rm %s/boot/initrd.img-%s", m->t.path, release);
+		unified_run(m, "rm %s/boot/initrd.img-%s", m->t.path, release);
 }
 
 static void unify(struct machine *m, enum kind kind)
@@ -148,16 +105,16 @@ static void unify(struct machine *m, enum kind kind)
 	static const char *const releases[] = { OLD, NEW };
 	char name[256];
 
-	ukify_program(m);
+	unified_program(m);
 	machine_program(m, "dracut", dracut_text);
 	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
 		snprintf(name, sizeof(name), "boot/loader/entries/debian-%s.conf", releases[i]);
-		gone(m, name);
+		unified_gone(m, name);
 		snprintf(name, sizeof(name), "boot/initrd.img-%s", releases[i]);
-		gone(m, name);
+		unified_gone(m, name);
 	}
-	gone(m, "boot/loader/loader.conf");
-	selected(m, "token-" OLD ".efi");
+	unified_gone(m, "boot/loader/loader.conf");
+	unified_selected(m, "token-" OLD ".efi");
 	temporary_file(&m->t, "etc/kernel/entry-token", "token\n");
 	temporary_file(&m->t, "etc/kernel/install.conf",
 		       kind == DRACUT_INSTALL ? "layout=uki\nuki_generator=dracut\n"
@@ -166,8 +123,8 @@ static void unify(struct machine *m, enum kind kind)
 	temporary_file(&m->t, "usr/lib/kernel/install.d/60-ukify.install", "");
 	temporary_file(&m->t, "usr/bin/ukify", "");
 	if (kind != DEBIAN) {
-		gone(m, "usr/sbin/update-initramfs");
-		gone(m, "etc/kernel/postinst.d/initramfs-tools");
+		unified_gone(m, "usr/sbin/update-initramfs");
+		unified_gone(m, "etc/kernel/postinst.d/initramfs-tools");
 		temporary_file(&m->t, "usr/bin/dracut", "");
 		temporary_file(&m->t, "usr/lib/kernel/install.d/50-dracut.install", "");
 		temporary_directories(&m->t, "usr/lib/dracut/modules.d/x");
@@ -179,30 +136,6 @@ static void unify(struct machine *m, enum kind kind)
 	machine_disk_is_now(m);
 }
 
-static void line_is(struct machine *m, const char *path, const char *line)
-{
-	struct initramfs_unified now;
-
-	machine_open(m);
-	machine_ok(m, initramfs_read_unified(m->host.root, &m->host.arena, path, &now, &m->e));
-	assert_string_equal(now.line, line);
-}
-
-static bool has_helper(struct machine *m, const char *path)
-{
-	CLEANUP_INITRAMFS struct initramfs_image *image = NULL;
-
-	machine_open(m);
-	machine_ok(m, initramfs_open(m->host.root, path, &image, &m->e));
-	return initramfs_find(image, setup_helper) != NULL;
-}
-
-static void boot(struct machine *m, const char *words, const char *entry)
-{
-	machine_boot(m, words, true);
-	selected(m, entry);
-}
-
 /* ---- the whole way ---- */
 
 static void tried(struct machine *m, enum kind kind)
@@ -212,14 +145,14 @@ static void tried(struct machine *m, enum kind kind)
 	assert_int_equal(m->plan.phase, SETUP_TRIAL);
 	assert_string_equal(m->plan.boot->chosen->loader->name, "uki");
 	assert_true(machine_exists(m, ONE_SHOT));
-	line_is(m, IMAGE, COMMAND_LINE);
-	line_is(m, IMAGE ".passthru", COMMAND_LINE " " TRIAL_WORDS);
-	assert_true(has_helper(m, IMAGE ".passthru"));
-	assert_false(has_helper(m, IMAGE));
+	unified_line_is(m, IMAGE, COMMAND_LINE);
+	unified_line_is(m, IMAGE ".passthru", COMMAND_LINE " " TRIAL_WORDS);
+	assert_true(unified_has_helper(m, IMAGE ".passthru"));
+	assert_false(unified_has_helper(m, IMAGE));
 	machine_holds(m, OWN_ENTRY, "efi /EFI/Linux/token-" OLD ".efi.passthru\n", true);
 	machine_holds(m, OWN_ENTRY, "options", false);
 	machine_plan_is_empty(m);
-	boot(m, TRIAL_WORDS, "passthru-trial.conf");
+	unified_boot(m, TRIAL_WORDS, "passthru-trial.conf");
 	machine_plan_is_empty(m);
 }
 
@@ -230,16 +163,16 @@ static void confirmed(struct machine *m, enum kind kind)
 	tried(m, kind);
 	machine_ok(m, machine_confirm(m, &arrivals));
 	assert_true(arrivals.all);
-	line_is(m, IMAGE, COMMAND_LINE " passthru.boot=1");
-	line_is(m, OTHER, COMMAND_LINE " passthru.boot=1");
-	line_is(m, IMAGE ".passthru-old", COMMAND_LINE);
-	assert_true(has_helper(m, IMAGE));
-	assert_true(has_helper(m, OTHER));
-	assert_false(has_helper(m, IMAGE ".passthru-old"));
+	unified_line_is(m, IMAGE, COMMAND_LINE " passthru.boot=1");
+	unified_line_is(m, OTHER, COMMAND_LINE " passthru.boot=1");
+	unified_line_is(m, IMAGE ".passthru-old", COMMAND_LINE);
+	assert_true(unified_has_helper(m, IMAGE));
+	assert_true(unified_has_helper(m, OTHER));
+	assert_false(unified_has_helper(m, IMAGE ".passthru-old"));
 	assert_false(machine_exists(m, IMAGE ".passthru"));
 	assert_false(machine_exists(m, OWN_ENTRY));
 	machine_holds(m, PLAIN_ENTRY, "efi /EFI/Linux/token-" OLD ".efi.passthru-old\n", true);
-	boot(m, "passthru.boot=1", "token-" OLD ".efi");
+	unified_boot(m, "passthru.boot=1", "token-" OLD ".efi");
 	machine_plan_is_empty(m);
 }
 
@@ -283,19 +216,19 @@ static void updated(struct machine *m, enum kind kind)
 	if (kind != DRACUT_INSTALL)
 		machine_holds(m, "etc/kernel/cmdline", with, true);
 	machine_kernel(m, LATER);
-	gone(m, "boot/loader/entries/debian-" LATER ".conf");
-	gone(m, "boot/initrd.img-" LATER);
+	unified_gone(m, "boot/loader/entries/debian-" LATER ".conf");
+	unified_gone(m, "boot/initrd.img-" LATER);
 	install(m, kind, OLD, with);
 	install(m, kind, LATER, with);
-	line_is(m, later, with);
-	assert_true(has_helper(m, later));
+	unified_line_is(m, later, with);
+	assert_true(unified_has_helper(m, later));
 	machine_ok(m, machine_undo(m, &undone));
-	line_is(m, IMAGE, COMMAND_LINE);
-	line_is(m, later, COMMAND_LINE);
-	assert_false(has_helper(m, IMAGE));
-	assert_false(has_helper(m, later));
+	unified_line_is(m, IMAGE, COMMAND_LINE);
+	unified_line_is(m, later, COMMAND_LINE);
+	assert_false(unified_has_helper(m, IMAGE));
+	assert_false(unified_has_helper(m, later));
 	if (kind == DEBIAN)
-		assert_false(has_helper(m, "boot/initrd.img-" LATER));
+		assert_false(unified_has_helper(m, "boot/initrd.img-" LATER));
 	assert_false(machine_exists(m, "etc/kernel/cmdline"));
 	assert_false(machine_exists(m, PLAIN_ENTRY));
 	/* nothing is left to do */
@@ -333,7 +266,7 @@ static void test_no_trial(void **state)
 	m->wish.no_trial = true;
 	m->wish.iommu_pt = true;
 	machine_ok(m, machine_setup(m));
-	line_is(m, IMAGE, COMMAND_LINE " iommu=pt passthru.boot=1");
+	unified_line_is(m, IMAGE, COMMAND_LINE " iommu=pt passthru.boot=1");
 	machine_holds(m, "etc/kernel/cmdline", COMMAND_LINE " iommu=pt passthru.boot=1\n", true);
 	machine_plan_is_empty(m);
 	machine_ok(m, machine_undo(m, &undone));
@@ -350,16 +283,16 @@ static void test_dracut_configured(void **state)
 	temporary_file(&m->t, "etc/dracut.conf.d/10.conf", "kernel_cmdline=\"root=LABEL=x ro\"\n");
 	install(m, DRACUT_INSTALL, OLD, NULL);
 	install(m, DRACUT_INSTALL, NEW, NULL);
-	line_is(m, IMAGE, "root=LABEL=x ro");
+	unified_line_is(m, IMAGE, "root=LABEL=x ro");
 	machine_disk_is_now(m);
 	machine_ok(m, machine_setup(m));
-	line_is(m, IMAGE ".passthru", "root=LABEL=x ro " TRIAL_WORDS);
+	unified_line_is(m, IMAGE ".passthru", "root=LABEL=x ro " TRIAL_WORDS);
 	assert_false(machine_exists(m, "etc/dracut.conf.d/zz-passthru.conf"));
 	machine_ok(m, machine_undo(m, &undone));
 	machine_is_as_before(m);
 	m->wish.no_trial = true;
 	machine_ok(m, machine_setup(m));
-	line_is(m, IMAGE, "root=LABEL=x ro passthru.boot=1");
+	unified_line_is(m, IMAGE, "root=LABEL=x ro passthru.boot=1");
 	machine_holds(m, "etc/dracut.conf.d/zz-passthru.conf",
 		      "kernel_cmdline+=\" passthru.boot=1 \"\n", true);
 	machine_plan_is_empty(m);
@@ -391,7 +324,7 @@ static void test_signed(void **state)
 	install(m, DEBIAN, NEW, COMMAND_LINE);
 	machine_disk_is_now(m);
 	machine_ok(m, machine_setup(m));
-	line_is(m, IMAGE ".passthru", COMMAND_LINE " " TRIAL_WORDS);
+	unified_line_is(m, IMAGE ".passthru", COMMAND_LINE " " TRIAL_WORDS);
 	machine_ok(m, machine_undo(m, &undone));
 	machine_is_as_before(m);
 	/* it does not sign what it should */
@@ -450,18 +383,18 @@ static void test_refused(void **state)
 	unify(m, DEBIAN);
 	temporary_file(&m->t, IMAGE ".extra.d/x.addon.efi", "");
 	refused(m, "has x.addon.efi, which goes to an image of just that name");
-	gone(m, IMAGE ".extra.d/x.addon.efi");
+	unified_gone(m, IMAGE ".extra.d/x.addon.efi");
 	temporary_file(&m->t, "etc/kernel/tries", "3\n");
 	refused(m, "boots are counted (etc/kernel/tries)");
-	gone(m, "etc/kernel/tries");
+	unified_gone(m, "etc/kernel/tries");
 	temporary_file(&m->t, "etc/kernel/devicetree", "x.dtb\n");
 	refused(m, "etc/kernel/devicetree puts a device tree into unified images");
-	gone(m, "etc/kernel/devicetree");
+	unified_gone(m, "etc/kernel/devicetree");
 	temporary_file(&m->t, "etc/kernel/install.conf", "layout=uki\nuki_generator=mine\n");
 	refused(m, "what makes the unified images of kernel-install is not known "
 		   "(uki_generator=mine)");
 	temporary_file(&m->t, "etc/kernel/install.conf", "layout=uki\n");
-	run(m, "echo more >>%s/boot/initrd.img-" OLD, m->t.path);
+	unified_run(m, "echo more >>%s/boot/initrd.img-" OLD, m->t.path);
 	refused(m, "is not boot/initrd.img-" OLD " alone");
 	install(m, DEBIAN, OLD, "");
 	refused(m, "has no command line in it");
