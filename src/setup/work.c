@@ -99,22 +99,25 @@ void work_aim_at_state(struct setup_work *work)
 /*
  * Whether the image of before goes on fitting the kernel that its entry names. Where a kernel is
  * named by its package (vmlinuz-linux), the next one takes its place, and modules of the one before
- * are of no use to it. A unified image has its kernel in it.
+ * are gone: a unified image of before, with its kernel in it, would find none. Under Secure Boot an
+ * entry cannot leave the words of the next one out, so there it is better than nothing.
  */
-static bool stays_with_kernel(const struct initramfs_kernel *kernel)
+static bool stays_with_kernel(const struct setup_work *work)
 {
-	const char *image = kernel->image;
+	const char *image = work->kernel->image;
+	const struct fact_number *secure = &work->facts->kernel.secure_boot;
 	size_t n = image ? strlen(image) : 0;
 
-	return n > 0 && (strstr(image, kernel->release) ||
-			 (n > 4 && strcasecmp(image + n - 4, ".efi") == 0));
+	return n > 0 && (strstr(image, work->kernel->release) ||
+			 (n > 4 && strcasecmp(image + n - 4, ".efi") == 0 && secure->error == 0 &&
+			  secure->value));
 }
 
 void work_look_at_image(struct setup_work *work)
 {
 	const char *kept = image_kept_path(work->arena, work->kernel);
 
-	if (!stays_with_kernel(work->kernel))
+	if (!stays_with_kernel(work))
 		return;
 	/* one that has the helper already is not made anew; without the words it does nothing */
 	if (work->hook->generator &&

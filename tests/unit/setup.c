@@ -194,7 +194,8 @@ static void test_confirm_auto(void **state)
 
 /* ---- kernels that come and go ---- */
 
-/* An image that is named by a package would meet the kernel that takes the place of its own. */
+/* An image that is named by a package would meet the kernel that takes the place of its own, or
+ * find no modules. */
 static void test_old_image_meets_its_kernel(void **state)
 {
 	static const struct {
@@ -203,7 +204,8 @@ static void test_old_image_meets_its_kernel(void **state)
 	} images[] = { { "boot/initramfs-linux.img", false },
 		       { "boot/initrd.img-" OLD, true },
 		       { "boot/token/" OLD "/initrd", true },
-		       { "boot/EFI/Linux/arch-linux.efi", true } };
+		       { "boot/EFI/Linux/token-" OLD ".efi", true },
+		       { "boot/EFI/Linux/arch-linux.efi", false } };
 	struct machine *m = *state;
 	struct setup_work work;
 
