@@ -193,11 +193,26 @@ static const char *const *take_out(struct arena *a, const struct grub *grub,
 			 NULL);
 }
 
+static const struct edit_place in_variable = { .format = EDIT_GRUBENV, .name = KERNELOPTS };
+
+/* grub-boot-success.timer writes the block minutes after somebody has logged in. */
+static int add_again(struct host *host, const struct step *step, struct bytes *ret, struct err *e)
+{
+	struct bytes text;
+	struct edit edit;
+	int error = root_read(host->root, &host->arena, step->path, &text);
+
+	if (error < 0)
+		return err_io(e, error, "reading it");
+	error = edit_add(&host->arena, text, &in_variable, step->data, &edit, e);
+	*ret = edit.text;
+	return error;
+}
+
 /* RHEL 8: the variable has them, for all entries and those of kernels that come later. */
 static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls *bls,
 			   const struct boot_change *change, struct plan *plan, struct err *e)
 {
-	static const struct edit_place place = { .format = EDIT_GRUBENV, .name = KERNELOPTS };
 	struct arena *a = facts->arena;
 	const char *env = bls->grub.env;
 	struct bytes text;
@@ -206,7 +221,7 @@ static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls
 
 	if (error < 0)
 		return error;
-	error = edit_add(a, text, &place, &change->words, &edit, e);
+	error = edit_add(a, text, &in_variable, &change->words, &edit, e);
 	if (error < 0)
 		return err_wrap(e, error, "%s", env);
 	if (!bls->grub.editenv)
@@ -220,6 +235,10 @@ static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls
 	struct step *step = &plan->steps[plan->n_steps - 1];
 	step->writes = text_list(a, env, NULL);
 	step->regenerate = take_out(a, &bls->grub, &edit.added);
+	struct names *words = arena_alloc(a, sizeof(*words));
+	*words = edit.added;
+	step->data = words;
+	step->remake = add_again;
 	if (boot_count_word(a, bls->kernelopts, change->words.name[0]) == 0)
 		step->trace = change->words.name[0];
 	return 0;

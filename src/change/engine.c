@@ -186,17 +186,33 @@ static int make_directories(const struct change *change, const char *path, struc
 	return 0;
 }
 
+/* @step as it is to be done with what is there now. */
+static int find_out(struct work *work, struct step *step, struct entry *entry, struct err *e)
+{
+	struct change *change = &work->change;
+	struct entry_state after = state_after(step, entry);
+
+	if (!step->remake || entry->begun)
+		return found_check(change, entry, &after, e);
+	int error = found_look(change, entry, e);
+	entry->begun = true;
+	if (error < 0 || !entry->foreign)
+		return error;
+	error = step->remake(change->host, step, &step->content, e);
+	return error < 0 ? err_wrap(e, error, "%s", entry->path) : 0;
+}
+
 static int act_file(struct work *work, size_t i, struct err *e)
 {
 	struct change *change = &work->change;
 	struct host *host = change->host;
-	const struct step *step = &work->steps[i];
+	struct step now = work->steps[i];
+	const struct step *step = &now;
 	struct entry *entry = entry_find(change, work->targets[i]);
-	const struct entry_state after = state_after(step, entry);
 	struct root_node node;
 	bool as_wanted;
 
-	int error = found_check(change, entry, &after, e);
+	int error = find_out(work, &now, entry, e);
 	if (error == 0 && !step->absent)
 		error = make_directories(change, entry->path, e);
 	if (error < 0)

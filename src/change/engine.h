@@ -171,6 +171,8 @@ MUST_CHECK int entry_is_mounted(struct host *host, const char *path, bool *ret, 
  */
 MUST_CHECK int found_check(const struct change *change, struct entry *entry,
 			   const struct entry_state *leaves, struct err *e);
+/* Whether others have changed what a step is about to make from what is there: entry->foreign. */
+MUST_CHECK int found_look(const struct change *change, struct entry *entry, struct err *e);
 /*
  * Before the first command that writes in place: notes which of all such files others have changed.
  * Later it could not be told from what that command has done, to more files than its own.

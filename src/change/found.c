@@ -43,25 +43,32 @@ int found_check(const struct change *change, struct entry *entry, const struct e
 	return 0;
 }
 
-int found_before_writing(struct change *change, const struct step *step, struct err *e)
+int found_look(const struct change *change, struct entry *entry, struct err *e)
 {
 	struct entry_state now;
+	int error = entry_look(change, entry, &now, e);
+
+	if (error < 0)
+		return error;
+	/* it is made from what is there: only what was kept of it is too old */
+	entry->foreign = !entry_is(&now, &entry->before);
+	return 0;
+}
+
+int found_before_writing(struct change *change, const struct step *step, struct err *e)
+{
+	int error = 0;
 
 	if (change->looked || !step->writes)
 		return 0;
-	for (size_t i = 0; i < change->n; i++) {
+	change->looked = true;
+	for (size_t i = 0; error == 0 && i < change->n; i++) {
 		struct entry *entry = &change->entries[i];
 
-		if (!entry->in_place || entry->begun)
-			continue;
-		int error = entry_look(change, entry, &now, e);
-		if (error < 0)
-			return error;
-		/* its command makes it from what it finds: only what was kept of it is too old */
-		entry->foreign = !entry_is(&now, &entry->before);
+		if (entry->in_place && !entry->begun)
+			error = found_look(change, entry, e);
 	}
-	change->looked = true;
-	return 0;
+	return error;
 }
 
 bool found_is_ours(const struct entry *entry, const struct entry_state *now)

@@ -49,6 +49,12 @@ struct step {
 	bool absent;
 	mode_t mode;
 	/*
+	 * Makes the content once more from what @path holds by now, when others have changed it
+	 * since the plan was made: for a file that is written at any time (GRUB's environment
+	 * block) and named by @writes, too. NULL: such a change is an error.
+	 */
+	int (*remake)(struct host *host, const struct step *step, struct bytes *ret, struct err *e);
+	/*
 	 * This file, or @becomes, goes when a kernel is removed: an undo that finds it gone leaves
 	 * it gone, instead of refusing or making it anew.
 	 */
@@ -105,7 +111,7 @@ struct step {
 	 * is run when one of them had something to do.
 	 */
 	int (*proof)(struct host *host, const struct step *step, const char *path, struct err *e);
-	const void *data; /* for @proof */
+	const void *data; /* for @proof and @remake */
 };
 
 enum note_kind {

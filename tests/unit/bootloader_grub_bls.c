@@ -303,6 +303,23 @@ static void test_kernelopts_undone(void **state)
 	assert_null(strstr(text_of(ENVIRONMENT), "kernelopts"));
 }
 
+/* The block of when it is written, minutes after the plan: a word that is there by then, too. */
+static void test_kernelopts_remade(void **state)
+{
+	struct bytes text;
+
+	(void)state;
+	has_host("$kernelopts");
+	has_environment("kernelopts=" OPTIONS "\n");
+	chosen("grub-bls");
+	permanent_planned();
+	const struct step *step = step_for(ENVIRONMENT);
+	has_environment("kernelopts=" OPTIONS " mine\nboot_success=1\n");
+	assert_int_equal(step->remake(&host, step, &text, &e), 0);
+	assert_non_null(
+		strstr(text.data, "\nkernelopts=" OPTIONS " mine" WORDS "\nboot_success=1\n#"));
+}
+
 /* grubby --update-kernel=DEFAULT has written one entry out: it gets the words itself. */
 static void test_kernelopts_mixed(void **state)
 {
@@ -376,6 +393,7 @@ int main(void)
 		BLS_TEST(test_all_or_none),
 		BLS_TEST(test_leave),
 		BLS_TEST(test_kernelopts_undone),
+		BLS_TEST(test_kernelopts_remade),
 		BLS_TEST(test_kernelopts_mixed),
 	};
 

@@ -156,6 +156,52 @@ static void test_twice(void **state)
 	is_file(m, MINE, "CMDLINE=quiet\n");
 }
 
+static int add_ours(struct host *host, const struct step *step, struct bytes *ret, struct err *e)
+{
+	struct bytes text;
+
+	(void)e;
+	assert_int_equal(root_read(host->root, &host->arena, step->path, &text), 0);
+	ret->data = arena_concat(&host->arena, text.data, step->data);
+	ret->n = strlen(ret->data);
+	return 0;
+}
+
+/* What is written at any time is made from what it is then. */
+static void test_made_from_it(void **state)
+{
+	static const char env[] = "boot/grub/grubenv";
+	struct machine *m = *state;
+	const char **argv = arena_array(&m->host.arena, 5, sizeof(*argv));
+	unsigned number;
+
+	argv[0] = "sed";
+	argv[1] = "-i";
+	argv[2] = "/ours/d";
+	argv[3] = arena_printf(&m->host.arena, "%s/%s", m->t.path, env);
+	temporary_file(&m->t, env, "next=\n");
+	first_step(m);
+	meanwhile(m, "echo success=1 >>boot/grub/grubenv");
+	add(m, (struct step){ .path = env,
+			      .content = MACHINE_BYTES("next=\nours\n"),
+			      .writes = machine_setenv_writes,
+			      .regenerate = argv,
+			      .trace = "ours",
+			      .remake = add_ours,
+			      .data = "ours\n" });
+	works(m, machine_apply(m, &number));
+	is_file(m, env, "next=\nsuccess=1\nours\n");
+	works(m, machine_undo(m, number));
+	is_file(m, env, "next=\nsuccess=1\n");
+	m->steps[0] = m->steps[2];
+	m->plan.n_steps = 1;
+	temporary_file(&m->t, env, "next=\n");
+	works(m, machine_apply(m, &number));
+	is_file(m, env, "next=\nours\n");
+	works(m, machine_undo(m, number));
+	is_file(m, env, "next=\n");
+}
+
 static void test_image(void **state)
 {
 	struct machine *m = *state;
@@ -204,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_removed_before, start, stop),
 		cmocka_unit_test_setup_teardown(test_edited_after, start, stop),
 		cmocka_unit_test_setup_teardown(test_twice, start, stop),
+		cmocka_unit_test_setup_teardown(test_made_from_it, start, stop),
 		cmocka_unit_test_setup_teardown(test_image, start, stop),
 		cmocka_unit_test_setup_teardown(test_menu, start, stop),
 	};
