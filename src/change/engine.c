@@ -199,7 +199,10 @@ static int find_out(struct work *work, struct step *step, struct entry *entry, s
 	if (error < 0 || !entry->foreign)
 		return error;
 	error = step->remake(change->host, step, &step->content, e);
-	return error < 0 ? err_wrap(e, error, "%s", entry->path) : 0;
+	if (error < 0)
+		return err_wrap(e, error, "%s", entry->path);
+	/* whoever takes it back after a kill has to know that what was kept is too old */
+	return journal_save(change, e);
 }
 
 static int act_file(struct work *work, size_t i, struct err *e)
