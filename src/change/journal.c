@@ -105,8 +105,7 @@ static json_t *entry_to_json(const struct entry *entry)
 				 (int)entry->mounted);
 	return json_pack(
 		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, "
-		"s:o*, "
-		"s:s*}",
+		"s:o*, s:s*}",
 		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
 		"foreign", (int)entry->foreign, "mounted", (int)entry->mounted, "generated",
 		(int)entry->generated, "text", (int)entry->text, "kept", (int)entry->kept, "saved",

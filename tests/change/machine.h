@@ -168,6 +168,14 @@ static inline void machine_remove(struct machine *m)
 	assert_int_equal(temporary_remove(&m->t), 0);
 }
 
+static inline void machine_is_file(struct machine *m, const char *path, const char *wanted)
+{
+	struct bytes data;
+
+	assert_int_equal(root_read(m->host.root, &m->host.arena, path, &data), 0);
+	assert_string_equal(data.data, wanted);
+}
+
 /* Each begins and ends a session. */
 static inline int machine_apply(struct machine *m, unsigned *ret_number)
 {

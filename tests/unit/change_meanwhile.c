@@ -62,14 +62,6 @@ static void mkconfig(struct machine *m)
 			      .proof = machine_proof });
 }
 
-static void is_file(struct machine *m, const char *path, const char *wanted)
-{
-	struct bytes data;
-
-	assert_int_equal(root_read(m->host.root, &m->host.arena, path, &data), 0);
-	assert_string_equal(data.data, wanted);
-}
-
 static void works(struct machine *m, int error)
 {
 	if (error < 0)
@@ -109,7 +101,7 @@ static void test_edited_before(void **state)
 		fails(m, -EBUSY,
 		      MINE " was changed by others while this was under way: look at it, and begin "
 			   "again; all else was put back");
-		is_file(m, MINE, "CMDLINE=quiet\nmine\n");
+		machine_is_file(m, MINE, "CMDLINE=quiet\nmine\n");
 	}
 }
 
@@ -134,7 +126,7 @@ static void test_edited_after(void **state)
 	write_mine(m);
 	meanwhile(m, "echo mine >>" MINE "; exit 3");
 	fails(m, -EIO, "; all else was put back");
-	is_file(m, MINE, "CMDLINE='quiet passthru'\nmine\n");
+	machine_is_file(m, MINE, "CMDLINE='quiet passthru'\nmine\n");
 }
 
 /* One of our own steps after another is nobody else's. */
@@ -148,12 +140,12 @@ static void test_twice(void **state)
 	add(m, (struct step){ .path = MINE, .content = MACHINE_BYTES("CMDLINE=passthru\n") });
 	meanwhile(m, "exit 3");
 	fails(m, -EIO, "; everything was put back");
-	is_file(m, MINE, "CMDLINE=quiet\n");
+	machine_is_file(m, MINE, "CMDLINE=quiet\n");
 	m->plan.n_steps--;
 	works(m, machine_apply(m, &number));
-	is_file(m, MINE, "CMDLINE=passthru\n");
+	machine_is_file(m, MINE, "CMDLINE=passthru\n");
 	works(m, machine_undo(m, number));
-	is_file(m, MINE, "CMDLINE=quiet\n");
+	machine_is_file(m, MINE, "CMDLINE=quiet\n");
 }
 
 static int add_ours(struct host *host, const struct step *step, struct bytes *ret, struct err *e)
@@ -190,16 +182,16 @@ static void test_made_from_it(void **state)
 			      .remake = add_ours,
 			      .data = "ours\n" });
 	works(m, machine_apply(m, &number));
-	is_file(m, env, "next=\nsuccess=1\nours\n");
+	machine_is_file(m, env, "next=\nsuccess=1\nours\n");
 	works(m, machine_undo(m, number));
-	is_file(m, env, "next=\nsuccess=1\n");
+	machine_is_file(m, env, "next=\nsuccess=1\n");
 	m->steps[0] = m->steps[2];
 	m->plan.n_steps = 1;
 	temporary_file(&m->t, env, "next=\n");
 	works(m, machine_apply(m, &number));
-	is_file(m, env, "next=\nours\n");
+	machine_is_file(m, env, "next=\nours\n");
 	works(m, machine_undo(m, number));
-	is_file(m, env, "next=\n");
+	machine_is_file(m, env, "next=\n");
 }
 
 static void test_image(void **state)
@@ -219,7 +211,7 @@ static void test_image(void **state)
 			      .becomes = IMAGE,
 			      .regenerate = argv });
 	fails(m, -EBUSY, IMAGE " was changed by others");
-	is_file(m, IMAGE, "of a package\n");
+	machine_is_file(m, IMAGE, "of a package\n");
 }
 
 /* A menu of before them names kernels that they have removed: what was kept of it is no use. */
@@ -235,12 +227,12 @@ static void test_menu(void **state)
 	mkconfig(m);
 	works(m, machine_apply(m, &number));
 	works(m, machine_undo(m, number));
-	is_file(m, MENU, "menu\nCMDLINE=quiet\n");
+	machine_is_file(m, MENU, "menu\nCMDLINE=quiet\n");
 
 	temporary_file(&m->t, MENU, "of old kernels\n");
 	meanwhile(m, "exit 3");
 	fails(m, -EIO, "; everything was put back");
-	is_file(m, MENU, "menu\nCMDLINE=quiet\n");
+	machine_is_file(m, MENU, "menu\nCMDLINE=quiet\n");
 }
 
 int main(void)

@@ -25,14 +25,6 @@ static int stop(void **state)
 	return 0;
 }
 
-static void is_file(struct machine *m, const char *path, const char *wanted)
-{
-	struct bytes data;
-
-	assert_int_equal(root_read(m->host.root, &m->host.arena, path, &data), 0);
-	assert_string_equal(data.data, wanted);
-}
-
 static void nothing_staged(struct machine *m)
 {
 	struct stat st;
@@ -56,8 +48,8 @@ static void fails(struct machine *m, const char *how, const char *says)
 	assert_true(machine_apply(m, &number) < 0);
 	if (!strstr(m->e.text, says))
 		fail_msg("%s", m->e.text);
-	is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
-	is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
+	machine_is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
+	machine_is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
 	nothing_staged(m);
 	assert_int_equal(unlink(temporary_path(&m->t, how)), 0);
 }
@@ -68,9 +60,9 @@ static void test_staged(void **state)
 	unsigned number;
 
 	works(m, machine_apply(m, &number));
-	is_file(m, "boot/unified", "unified\nCMDLINE='quiet passthru'\n");
+	machine_is_file(m, "boot/unified", "unified\nCMDLINE='quiet passthru'\n");
 	works(m, machine_undo(m, number));
-	is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
+	machine_is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
 }
 
 static void test_fails(void **state)
@@ -109,8 +101,8 @@ static void test_made_anew(void **state)
 	nothing_staged(m);
 	assert_int_equal(unlink(temporary_path(&m->t, "stage-fails")), 0);
 	works(m, machine_recover(m));
-	is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
-	is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
+	machine_is_file(m, "boot/unified", "unified\nCMDLINE=quiet\n");
+	machine_is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
 }
 
 static void test_path(void **state)
@@ -123,7 +115,7 @@ static void test_path(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		m->steps[1].staged = paths[i];
 		assert_int_equal(machine_apply(m, &number), -EINVAL);
-		is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
+		machine_is_file(m, "etc/default/grub", "CMDLINE=quiet\n");
 	}
 }
 
