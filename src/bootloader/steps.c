@@ -127,13 +127,6 @@ unsigned boot_count_word(struct arena *a, const char *line, const char *word)
 	return count;
 }
 
-/* hugepages= counts pages of the size before it: edit_units() of change/edit_words.c */
-static bool is_pair(const struct names *words, size_t at)
-{
-	return at + 1 < words->n && str_starts(words->name[at], "hugepagesz=") &&
-	       str_starts(words->name[at + 1], "hugepages=");
-}
-
 struct names boot_missing(struct arena *a, const char *line, const struct names *words)
 {
 	struct kernel_parameter *parameters;
@@ -144,7 +137,7 @@ struct names boot_missing(struct arena *a, const char *line, const struct names 
 	for (size_t i = 0, unit; i < words->n; i += unit) {
 		bool stands = false;
 
-		unit = is_pair(words, i) ? 2 : 1;
+		unit = edit_is_pair(words, i) ? 2 : 1;
 		for (size_t k = 0; !stands && k + unit <= n; k++)
 			stands = same_word(parameters[k].text, words->name[i]) &&
 				 (unit == 1 ||

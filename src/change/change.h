@@ -88,6 +88,10 @@ struct edit {
 MUST_CHECK int edit_add(struct arena *a, struct bytes text, const struct edit_place *place,
 			const struct names *words, struct edit *ret, struct err *e);
 
+/* Whether the word and the one behind it are one thing: hugepages= counts pages of the size before
+ * it. */
+bool edit_is_pair(const struct names *words, size_t at);
+
 /*
  * @text without @words, each taken away once, the last of several that are equal. What is not
  * there is no error: somebody else took it away.

@@ -72,6 +72,13 @@ static bool same_unit(const struct edit_unit *a, const struct edit_unit *b)
 	return a->n == b->n;
 }
 
+/* admin-guide/mm/hugetlbpage.rst */
+bool edit_is_pair(const struct names *words, size_t at)
+{
+	return at + 1 < words->n && str_starts(words->name[at], "hugepagesz=") &&
+	       str_starts(words->name[at + 1], "hugepages=");
+}
+
 size_t edit_units(struct arena *a, enum edit_kind kind, const struct names *words,
 		  struct edit_unit **ret)
 {
@@ -80,10 +87,7 @@ size_t edit_units(struct arena *a, enum edit_kind kind, const struct names *word
 
 	for (size_t i = 0; i < words->n;) {
 		struct edit_unit unit = { (const char *const *)words->name + i, 1 };
-		/* hugepages= counts pages of the size before it: admin-guide/mm/hugetlbpage.rst */
-		if (kind == EDIT_KERNEL && i + 1 < words->n &&
-		    str_starts(words->name[i], "hugepagesz=") &&
-		    str_starts(words->name[i + 1], "hugepages="))
+		if (kind == EDIT_KERNEL && edit_is_pair(words, i))
 			unit.n = 2;
 		i += unit.n;
 		size_t k = 0;
