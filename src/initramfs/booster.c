@@ -26,8 +26,8 @@ static void read_config(struct root *r, struct arena *a, struct initramfs_config
 static void locate(struct root *r, struct arena *a, const struct initramfs_setup *setup,
 		   struct initramfs_kernel *kernel)
 {
-	static const char *const vmlinuz[] = { "boot/vmlinuz-%p", "boot/vmlinuz-%r", "%d/vmlinuz",
-					       NULL };
+	static const char *const vmlinuz[] = { "boot/vmlinuz-%p", "boot/vmlinuz-%r",
+					       "boot/kernel-%r", "%d/vmlinuz", NULL };
 	static const char *const images[] = { "boot/booster-%p.img", "boot/%t/%r/initrd",
 					      "efi/%t/%r/initrd", NULL };
 

@@ -41,13 +41,11 @@ static void read_config(struct root *r, struct arena *a, struct initramfs_config
 static void locate(struct root *r, struct arena *a, const struct initramfs_setup *setup,
 		   struct initramfs_kernel *kernel)
 {
-	static const char *const vmlinuz[] = { "boot/vmlinuz-%r",
-					       "boot/%t/%r/linux",
-					       "efi/%t/%r/linux",
-					       "boot/efi/%t/%r/linux",
-					       "boot/vmlinuz-%p",
-					       "%d/vmlinuz",
-					       NULL };
+	/* kernel-%r: Gentoo's; the last is what all others were copied from */
+	static const char *const vmlinuz[] = { "boot/vmlinuz-%r", "boot/%t/%r/linux",
+					       "efi/%t/%r/linux", "boot/efi/%t/%r/linux",
+					       "boot/vmlinuz-%p", "boot/kernel-%r",
+					       "%d/vmlinuz",      NULL };
 	static const char *const debian[] = { "boot/initrd.img-%r", NULL };
 	static const char *const arch[] = { "boot/initramfs-%p.img", "boot/initramfs-%r.img",
 					    NULL };

@@ -82,8 +82,8 @@ static void read_preset(struct root *r, struct arena *a, struct initramfs_kernel
 static void locate(struct root *r, struct arena *a, const struct initramfs_setup *setup,
 		   struct initramfs_kernel *kernel)
 {
-	static const char *const vmlinuz[] = { "boot/vmlinuz-%p", "boot/vmlinuz-%r", "%d/vmlinuz",
-					       NULL };
+	static const char *const vmlinuz[] = { "boot/vmlinuz-%p", "boot/vmlinuz-%r",
+					       "boot/kernel-%r", "%d/vmlinuz", NULL };
 	static const char *const images[] = { "boot/initramfs-%p.img", "boot/initramfs-%r.img",
 					      "boot/%t/%r/initrd", "efi/%t/%r/initrd", NULL };
 	struct bytes text;

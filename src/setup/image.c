@@ -171,6 +171,7 @@ void image_plain_kernels(struct host *host, const struct kernel_facts *facts,
 		const struct kernel *kernel = &facts->kernels[i];
 		const char *const places[] = {
 			arena_concat(a, "boot/vmlinuz-", kernel->release),
+			arena_concat(a, "boot/kernel-", kernel->release),
 			arena_concat(a, kernel->path, "/vmlinuz"),
 		};
 		struct initramfs_kernel *found = &images->kernels[images->n_kernels++];

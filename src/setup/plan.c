@@ -202,6 +202,25 @@ static int keep_needed(struct host *host, struct plan *plan, struct err *e)
 	return error;
 }
 
+/* --no-trial is advised only where it would not be refused in turn. */
+static int refuse_trial(const struct setup_work *work, const char *why, struct err *e)
+{
+	struct plan permanent = { 0 };
+	struct err other = { 0 };
+
+	if (work_plan_permanent(work, false, &permanent, &other) < 0)
+		(void)err_refuse(e,
+				 "no trial boot can be made here: %.450s; for every boot at once "
+				 "it cannot be set up either: %.450s",
+				 why, other.text);
+	else
+		(void)err_refuse(e,
+				 "no trial boot can be made here: %.700s; --no-trial sets it up "
+				 "for every boot at once, and an entry without it stays",
+				 why);
+	return -EOPNOTSUPP;
+}
+
 static int plan_both(struct setup_work *work, const struct setup_wish *wish, struct setup_plan *ret,
 		     struct err *e)
 {
@@ -212,14 +231,8 @@ static int plan_both(struct setup_work *work, const struct setup_wish *wish, str
 
 	if (error == -EOPNOTSUPP) {
 		ret->no_trial_reason = arena_strdup(work->arena, why.text);
-		if (!no_trial) {
-			(void)err_refuse(e,
-					 "no trial boot can be made here: %.700s; --no-trial sets "
-					 "it up for every boot at once, and an entry without it "
-					 "stays",
-					 why.text);
-			return error;
-		}
+		if (!no_trial)
+			return refuse_trial(work, why.text, e);
 	} else if (error < 0) {
 		return err_fail(e, error, "%s", why.text);
 	}

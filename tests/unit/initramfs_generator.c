@@ -219,6 +219,22 @@ static void fedora_systemd_boot(void **state)
 	assert_string_equal(setup.kernels[0].other_image, "boot/0123/6.9.5-200.fc40.x86_64/initrd");
 }
 
+/* kernel-install with Gentoo's 90-compat.install: GRUB's menu has the file in boot, not its source.
+ */
+static void gentoo(void **state)
+{
+	(void)state;
+	has("usr/bin/dracut", "");
+	has("usr/lib/kernel/install.d/50-dracut.install", "");
+	kernel("6.12.58-gentoo");
+	has("usr/lib/modules/6.12.58-gentoo/vmlinuz", "");
+	has("boot/kernel-6.12.58-gentoo", "");
+	has("boot/initramfs-6.12.58-gentoo.img", "");
+	assert_chosen("dracut");
+	assert_string_equal(setup.kernels[0].vmlinuz, "boot/kernel-6.12.58-gentoo");
+	assert_string_equal(setup.kernels[0].image, "boot/initramfs-6.12.58-gentoo.img");
+}
+
 static void ostree(void **state)
 {
 	(void)state;
@@ -427,6 +443,7 @@ int main(void)
 		MACHINE_TEST(fedora),
 		MACHINE_TEST(fedora_overridden),
 		MACHINE_TEST(fedora_systemd_boot),
+		MACHINE_TEST(gentoo),
 		MACHINE_TEST(ostree),
 		MACHINE_TEST(opensuse),
 		MACHINE_TEST(arch),

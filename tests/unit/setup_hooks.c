@@ -313,7 +313,7 @@ static void test_alpine(void **state)
 		       "overwrite=1\ndefault_kernel_opts=\"quiet\"\n");
 	assert_int_equal(system("update-extlinux"), 0);
 	machine_disk_is_now(m);
-	machine_says(m, machine_setup(m), "no trial boot can be made here");
+	machine_says(m, machine_setup(m), "--no-trial sets it up for every boot at once");
 	m->wish.no_trial = true;
 	machine_ok(m, machine_setup(m));
 	machine_holds(m, "boot/extlinux.conf",
@@ -330,6 +330,26 @@ static void test_alpine(void **state)
 	machine_plan_is_empty(m);
 	machine_ok(m, machine_undo(m, &undone));
 	machine_is_as_before(m);
+}
+
+/* --no-trial is advised only where it would help. */
+static void test_neither(void **state)
+{
+	struct machine *m = *state;
+
+	remove_file(m, LOADER_INFO);
+	remove_file(m, "boot/EFI/systemd/systemd-bootx64.efi");
+	temporary_file(&m->t, "boot/extlinux/extlinux.conf",
+		       "label l0\n\tlinux /vmlinuz-" OLD "\n\tappend " COMMAND_LINE "\n"
+		       "include more.conf\n");
+	temporary_file(&m->t, "sys/firmware/devicetree/base/model", "board");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_says(m, machine_setup(m), "used for one boot only and could be taken back");
+	machine_says(m, machine_setup(m),
+		     "for every boot at once it cannot be set up either: "
+		     "boot/extlinux/extlinux.conf includes another file");
+	if (strstr(m->e.text, "--no-trial"))
+		fail_msg("%s", m->e.text);
 }
 
 static void test_booster(void **state)
@@ -414,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mkinitfs, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mkinitfs_confirm_auto, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_alpine, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_neither, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_booster, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_by_hand, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_no_image, start, machine_stop),
