@@ -8,10 +8,16 @@
 // that goes wrong is followed by the usual one, and a variable left behind by undo does nothing.
 // Entries of kernel-install get the words in place and etc/kernel/cmdline has them for the next
 // ones (90-loaderentry.install); those written by hand get a line "options" of our own.
+//
+// CachyOS and Manjaro have sdboot-manage, which a hook of pacman runs with each kernel ("autogen"):
+// it removes all entries, ours too, and makes new ones with what LINUX_OPTIONS of its configuration
+// says (generate_entries() of systemd-boot-manager). No entry of ours would stay, so what to do is
+// said, not done.
 
 #include "bootloader/systemd_boot.h"
 #include "base/root_tree.h"
 #include "base/text.h"
+#include "bootloader/menu.h"
 #include "host/host.h"
 
 #include <errno.h>
@@ -19,6 +25,7 @@
 #include <strings.h>
 
 #define EFI_VARIABLES "sys/firmware/efi/efivars"
+#define MANAGER_CONFIG "etc/sdboot-manage.conf"
 #define FEATURE_ONE_SHOT (UINT64_C(1) << 3) /* EFI_LOADER_FEATURE_ENTRY_ONESHOT */
 #define LOADER_FEATURES "LoaderFeatures-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -92,6 +99,16 @@ bool systemd_boot_is_there(const struct boot_facts *facts, struct bootloader_can
 	return ret->seen || (binary && !facts->loader);
 }
 
+/* What makes the entries anew with each kernel; NULL: nothing does. */
+static const char *find_manager(const struct boot_facts *facts)
+{
+	const char *program = boot_program(facts, "sdboot-manage");
+	const char *never =
+		program ? boot_setting(facts, MANAGER_CONFIG, "NO_AUTOGEN", NULL) : NULL;
+
+	return never && str_eq(never, "yes") ? NULL : program;
+}
+
 static void detect(const struct boot_facts *facts, struct bootloader_candidate *ret)
 {
 	struct bls_list *list = arena_alloc(facts->arena, sizeof(*list));
@@ -122,6 +139,9 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 		boot_evidence(facts, ret, "%s/loader/entries has %s of this system", facts->boot,
 			      text_count(facts->arena, n, "entry", "entries"));
 	ret->counts = there && n > 0;
+	const char *manager = ret->counts ? find_manager(facts) : NULL;
+	if (manager)
+		boot_evidence(facts, ret, "%s is installed", manager);
 	ret->data = list;
 }
 
@@ -264,14 +284,28 @@ static bool has_installed(const struct boot_facts *facts, const struct bls_list 
 	return false;
 }
 
+static int check_manager(const struct boot_facts *facts, struct err *e)
+{
+	const char *manager = find_manager(facts);
+
+	return manager ? boot_unsupported(
+				 e,
+				 "%s makes all entries anew with each kernel, and would take "
+				 "those of this program away",
+				 manager)
+		       : 0;
+}
+
 static int trial(const struct boot_setup *boot, const struct boot_change *change, struct plan *plan,
 		 struct err *e)
 {
 	const struct boot_facts *facts = &boot->facts;
 	const struct bls_list *list = boot->chosen->data;
 	const char *file;
-	int error = systemd_boot_ready(facts, list, e);
+	int error = check_manager(facts, e);
 
+	if (error == 0)
+		error = systemd_boot_ready(facts, list, e);
 	if (error == 0 && has_installed(facts, list))
 		error = bls_keep_usual(facts, list, &change->words, plan, e);
 	if (error == 0)
@@ -287,8 +321,10 @@ static int permanent(const struct boot_setup *boot, const struct boot_change *ch
 	const struct boot_facts *facts = &boot->facts;
 	const struct bls_list *list = boot->chosen->data;
 	size_t n = 0;
-	int error = bls_plain(facts, list, change, plan, e);
+	int error = check_manager(facts, e);
 
+	if (error == 0)
+		error = bls_plain(facts, list, change, plan, e);
 	if (error == 0)
 		error = bls_copy_rebuilt(facts, list, change, plan, e);
 	if (error == 0 && has_installed(facts, list))
@@ -309,6 +345,26 @@ static int leave(const struct boot_setup *boot, const struct names *words, struc
 	return bls_leave(&boot->facts, boot->chosen->data, words, plan, e);
 }
 
+static const char *by_hand(const struct boot_setup *boot, const struct boot_change *change)
+{
+	struct arena *a = boot->facts.arena;
+
+	if (!find_manager(&boot->facts))
+		return NULL;
+	return arena_printf(
+		a,
+		"sdboot-manage makes the entries anew with each kernel. Put the words into\n"
+		"LINUX_OPTIONS in /" MANAGER_CONFIG ", behind those that stand there,\n"
+		"  %s\n"
+		"and have the entries made:\n"
+		"  sdboot-manage gen\n"
+		"Entries of fallback images, where there are any, have LINUX_FALLBACK_OPTIONS\n"
+		"instead and stay without the words. To start once without them: e in the menu.\n"
+		"To take it back, take the words out of that line again, and run it again.\n"
+		"%s",
+		menu_words_by_hand(a, change), menu_devices_by_hand(a, change));
+}
+
 const struct bootloader bootloader_systemd_boot = {
 	.name = "systemd-boot",
 	.title = "systemd-boot with entries in files",
@@ -316,4 +372,5 @@ const struct bootloader bootloader_systemd_boot = {
 	.trial = trial,
 	.permanent = permanent,
 	.leave = leave,
+	.by_hand = by_hand,
 };

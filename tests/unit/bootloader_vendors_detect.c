@@ -189,6 +189,32 @@ static void test_by_hand_zfs(void **state)
 	is_refused("has all that starting this host");
 }
 
+/* CachyOS, Manjaro: with each kernel all entries are made anew, ours would be gone. */
+static void test_by_hand_sdboot_manage(void **state)
+{
+	(void)state;
+	efi("boot", "systemd-boot 257");
+	file("boot/EFI/systemd/systemd-bootx64.efi", "MZ");
+	file("boot/loader/entries/linux-cachyos.conf",
+	     "title Linux Cachyos\noptions root=UUID=7 rw quiet\nlinux /vmlinuz-" RELEASE
+	     "\ninitrd /initrd.img-" RELEASE "\n");
+	is_chosen("systemd-boot");
+	assert_null(bootloader_by_hand(&v.boot, &v.change));
+	program("sdboot-manage", "#!/bin/bash\n");
+	is_chosen("systemd-boot");
+	const char *text = by_hand();
+	assert_non_null(strstr(text, "LINUX_OPTIONS in /etc/sdboot-manage.conf"));
+	assert_non_null(strstr(text, "\n  iommu=pt hugepagesz=2M hugepages=64\n"));
+	assert_non_null(strstr(text, "\n  sdboot-manage gen\n"));
+	assert_non_null(strstr(text, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"));
+	permanent_refused("usr/sbin/sdboot-manage makes all entries anew");
+	trial_refused("usr/sbin/sdboot-manage makes all entries anew");
+	/* who has it do nothing when a kernel comes writes entries himself */
+	file("etc/sdboot-manage.conf", "LINUX_OPTIONS=\"quiet\"\nNO_AUTOGEN=\"yes\"\n");
+	look();
+	assert_null(bootloader_by_hand(&v.boot, &v.change));
+}
+
 static void test_by_hand_uboot(void **state)
 {
 	(void)state;
@@ -205,10 +231,15 @@ static void test_by_hand_uboot(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		VENDOR_TEST(test_each_is_one), VENDOR_TEST(test_nothing),
-		VENDOR_TEST(test_two),         VENDOR_TEST(test_limine_and_extlinux),
-		VENDOR_TEST(test_managers),    VENDOR_TEST(test_by_hand),
-		VENDOR_TEST(test_by_hand_zfs), VENDOR_TEST(test_by_hand_uboot),
+		VENDOR_TEST(test_each_is_one),
+		VENDOR_TEST(test_nothing),
+		VENDOR_TEST(test_two),
+		VENDOR_TEST(test_limine_and_extlinux),
+		VENDOR_TEST(test_managers),
+		VENDOR_TEST(test_by_hand),
+		VENDOR_TEST(test_by_hand_zfs),
+		VENDOR_TEST(test_by_hand_uboot),
+		VENDOR_TEST(test_by_hand_sdboot_manage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
