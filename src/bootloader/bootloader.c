@@ -28,17 +28,17 @@ static const struct bootloader *const loaders[] = {
 
 static bool in_force(const struct bootloader_candidate *c)
 {
-	return c->counts;
+	return c->counts && !c->contradicted;
 }
 
 static bool is_manager(const struct bootloader_candidate *c)
 {
-	return c->counts && c->manages;
+	return in_force(c) && c->manages;
 }
 
 static bool was_seen(const struct bootloader_candidate *c)
 {
-	return c->counts && c->seen;
+	return in_force(c) && c->seen;
 }
 
 static bool is_seen_manager(const struct bootloader_candidate *c)
@@ -107,13 +107,24 @@ static const struct bootloader_candidate *broken_manager(const struct boot_setup
 }
 
 /* The running kernel was started by something that none of the candidates is. */
-static const char *refuse_other(struct arena *a, const struct boot_setup *boot,
-				const struct bootloader_candidate *c)
+static const char *refuse_other(struct arena *a, const struct boot_setup *boot)
 {
+	const char **found = arena_array(a, boot->n_candidates, sizeof(*found));
+	const char *loader = boot->facts.loader;
+	size_t n = 0;
+
+	for (size_t i = 0; i < boot->n_candidates; i++) {
+		if (boot->candidates[i].counts)
+			found[n++] = told(a, &boot->candidates[i]);
+	}
+	if (n == 0)
+		return refuse_none(a, boot);
 	return arena_printf(a,
-			    "the running kernel was started by \"%s\" (LoaderInfo), but only the "
-			    "files of %s are complete",
-			    boot->facts.loader, told(a, c));
+			    "the running kernel was started by %s, but only the files of %s are "
+			    "complete",
+			    loader ? arena_printf(a, "\"%s\" (LoaderInfo)", loader)
+				   : "something that is not known",
+			    text_join(a, found, n, ", "));
 }
 
 static void choose(struct boot_setup *boot)
@@ -131,7 +142,7 @@ static void choose(struct boot_setup *boot)
 		return;
 	}
 	if (n == 0) {
-		boot->refusal = refuse_none(a, boot);
+		boot->refusal = refuse_other(a, boot);
 		return;
 	}
 	pick(boot, in_force, &one);
@@ -147,7 +158,7 @@ static void choose(struct boot_setup *boot)
 	if (n > 1)
 		boot->refusal = refuse_several(a, boot, of);
 	else if (boot->facts.loader && !one->seen && !one->manages)
-		boot->refusal = refuse_other(a, boot, one);
+		boot->refusal = refuse_other(a, boot);
 	else
 		boot->chosen = one;
 }

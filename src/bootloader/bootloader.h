@@ -48,6 +48,8 @@ struct bootloader_candidate {
 	bool counts;
 	/* what it was seen to be that started the running kernel (LoaderInfo, BOOT_IMAGE=) */
 	bool seen;
+	/* that was something else, as the evidence says: never chosen, but undo knows its files */
+	bool contradicted;
 	/* manages the others: its files look like theirs (rpm-ostree, Proxmox, kernelstub) */
 	bool manages;
 	const void *data; /* of the loader: what detect() found out for trial() and permanent() */

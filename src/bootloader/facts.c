@@ -66,6 +66,16 @@ const char *boot_word(const struct boot_facts *facts, const char *name)
 	return p ? p->value : NULL;
 }
 
+const char *boot_by_stub(const struct boot_facts *facts)
+{
+	const char *image = boot_word(facts, "initrd");
+
+	if (!image || boot_word(facts, "BOOT_IMAGE"))
+		return NULL;
+	return arena_printf(facts->arena,
+			    "the kernel's command line has initrd=%s and no BOOT_IMAGE=", image);
+}
+
 /* ---- mounts ---- */
 
 /* Blanks and backslashes are octal in both tables: mangle_path() of fs/seq_file.c, getmntent(3). */

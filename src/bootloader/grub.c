@@ -141,6 +141,15 @@ static void judge_seen(const struct boot_facts *facts, const struct grub_menu *m
 	}
 }
 
+void grub_judge_stub(const struct boot_facts *facts, struct bootloader_candidate *c)
+{
+	const char *stub = boot_by_stub(facts);
+
+	c->contradicted = stub;
+	if (stub)
+		boot_evidence(facts, c, "but %s, which GRUB always puts there", stub);
+}
+
 static bool has_normal_entry(const struct grub_menu *menu)
 {
 	for (size_t i = 0; i < menu->n; i++) {
@@ -180,6 +189,7 @@ static void judge(const struct boot_facts *facts, const struct grub *grub,
 		return;
 	}
 	boot_evidence(facts, c, "%s was made by it", grub->config);
+	grub_judge_stub(facts, c);
 	c->counts = true;
 }
 

@@ -32,6 +32,9 @@ struct grub {
 void grub_detect(const struct boot_facts *facts, bool has_dropins,
 		 struct bootloader_candidate *candidate);
 
+/* What the kernel's command line says against any GRUB. */
+void grub_judge_stub(const struct boot_facts *facts, struct bootloader_candidate *candidate);
+
 /* ---- grub_menu.c: the generated menu ---- */
 
 struct grub_entry {

@@ -146,6 +146,7 @@ static void detect(const struct boot_facts *facts, struct bootloader_candidate *
 	}
 	boot_evidence(facts, ret, "boot/loader/entries has %s of this system",
 		      text_count(facts->arena, n, "entry", "entries"));
+	grub_judge_stub(facts, ret);
 	bls->kernelopts = environment(facts, &bls->grub, KERNELOPTS);
 	bls->list.usual = environment(facts, &bls->grub, "saved_entry");
 	if (bls->list.usual)

@@ -49,6 +49,12 @@ const char *boot_efi_text(const struct boot_facts *facts, const char *name);
 bool boot_loader_is(const struct boot_facts *facts, const char *program);
 /* The value of a word of the running kernel's command line: BOOT_IMAGE; NULL: there is none. */
 const char *boot_word(const struct boot_facts *facts, const char *name);
+/*
+ * What says that neither GRUB nor kexec started the running kernel, as a sentence: the stub of the
+ * kernel itself read the image that initrd= names, for systemd-boot, rEFInd or the firmware. GRUB
+ * and SYSLINUX put BOOT_IMAGE= there. NULL: nothing says so.
+ */
+const char *boot_by_stub(const struct boot_facts *facts);
 
 /* ---- files.c: looking ---- */
 

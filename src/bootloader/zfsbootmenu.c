@@ -41,16 +41,20 @@ static const char *root_dataset(const struct boot_facts *facts)
 static void detect(const struct boot_facts *facts, struct bootloader_candidate *ret)
 {
 	const char *image = find_image(facts), *dataset = root_dataset(facts);
+	const char *stub = boot_by_stub(facts);
 
 	if (!image)
 		return;
 	boot_evidence(facts, ret, "%s exists", image);
 	boot_evidence(facts, ret, dataset ? "the root is the dataset %s" : "the root is not on ZFS",
 		      dataset);
-	/* kexec hands over the property and root= alone; other loaders add a word of their own */
-	ret->counts = dataset && !boot_word(facts, "BOOT_IMAGE");
+	/* kexec hands over root= and the property alone (kexec_kernel() in its
+	 * zfsbootmenu-core.sh); other loaders add a word of their own */
+	if (stub)
+		boot_evidence(facts, ret, "but %s", stub);
+	ret->counts = dataset && !stub && !boot_word(facts, "BOOT_IMAGE");
 	ret->manages = ret->counts;
-	ret->seen = ret->counts && facts->live && !boot_word(facts, "initrd");
+	ret->seen = ret->counts && facts->live;
 	ret->data = dataset;
 }
 

@@ -127,6 +127,23 @@ static void test_chosen(void **state)
 			    "boot/initramfs-" OLD ".img");
 }
 
+/* rEFInd and entries of the firmware, which say nowhere else who they are. */
+static void test_started_by_another(void **state)
+{
+	(void)state;
+	has_host(OPTIONS);
+	has("proc/cmdline", "initrd=\\initramfs.img " OPTIONS "\n");
+	read_boot();
+	assert_null(boot.chosen);
+	if (!strstr(boot.refusal, "has initrd=\\initramfs.img and no BOOT_IMAGE="))
+		fail_msg("%s", boot.refusal);
+	/* in a boot of theirs words can be taken out of its entries all the same */
+	has(entry_path(OLD), entry_text(OLD, OPTIONS WORDS));
+	read_boot();
+	assert_int_equal(bootloader_leave(&boot, &change.words, &plan, &e), 0);
+	assert_string_equal(planned(entry_path(OLD)), entry_text(OLD, OPTIONS));
+}
+
 static void test_trial(void **state)
 {
 	(void)state;
@@ -383,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BLS_TEST(test_chosen),
+		BLS_TEST(test_started_by_another),
 		BLS_TEST(test_trial),
 		BLS_TEST(test_trial_is_last),
 		BLS_TEST(test_trial_refused),

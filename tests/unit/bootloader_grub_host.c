@@ -108,12 +108,32 @@ static void variable_of_normal_entries(void **state)
 	}
 }
 
+/* Neither the firmware nor rEFInd says who it is; they leave initrd=, and GRUB leaves BOOT_IMAGE=.
+ */
+static void started_by_another(void **state)
+{
+	(void)state;
+	has_disks();
+	has_debian_grub();
+	has("proc/cmdline", "initrd=\\EFI\\Gentoo\\initrd.img root=UUID=1 ro quiet\n");
+	refuses_trial("the kernel's command line has initrd=\\EFI\\Gentoo\\initrd.img and no "
+		      "BOOT_IMAGE=");
+	has("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-" RELEASE " initrd=/x root=UUID=1 ro\n");
+	read_all();
+	assert_non_null(boot.chosen);
+	/* as kexec leaves it */
+	has("proc/cmdline", "root=UUID=1 ro\n");
+	read_all();
+	assert_non_null(boot.chosen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(directory_is_a_link),
 		MACHINE_TEST(names_of_programs),
 		MACHINE_TEST(variable_of_normal_entries),
+		MACHINE_TEST(started_by_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

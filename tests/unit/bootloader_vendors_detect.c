@@ -184,6 +184,9 @@ static void test_by_hand_zfs(void **state)
 				     "hugepagesz=2M hugepages=64\" zroot/ROOT/void\n"));
 	assert_non_null(strstr(text, "zfs inherit org.zfsbootmenu:commandline zroot/ROOT/void\n"));
 	assert_non_null(strstr(text, "\n  vfio-pci.ids=10de:1c82,10de:0fb9\n"));
+	/* the same root, started by the firmware: kexec has no word for the image */
+	command_line("initrd=\\initrd.img root=ZFS=zroot/ROOT/void\n");
+	is_refused("the kernel's command line has initrd=\\initrd.img");
 	/* GRUB on the same pool names the kernel */
 	command_line("BOOT_IMAGE=/boot/vmlinuz root=ZFS=zroot/ROOT/void\n");
 	is_refused("has all that starting this host");
