@@ -159,6 +159,15 @@ static bool has_normal_entry(const struct grub_menu *menu)
 	return false;
 }
 
+/*
+ * Ubuntu has a script of its own for a root on ZFS, with entries for snapshots as well; 10_linux,
+ * which our script asks for the entry to copy, leaves such a root to it and prints nothing.
+ */
+static bool is_of_zfs_script(const struct boot_facts *facts, const struct grub *grub)
+{
+	return boot_has(facts, GRUB_ZFS_SCRIPT) && boot_mentions(facts, grub->config, "root=ZFS=");
+}
+
 static void judge(const struct boot_facts *facts, const struct grub *grub,
 		  struct bootloader_candidate *c)
 {
@@ -181,6 +190,13 @@ static void judge(const struct boot_facts *facts, const struct grub *grub,
 	if (!is_generated(facts, grub->config)) {
 		boot_evidence(facts, c, "but %s was not made by it, so it must not be made anew",
 			      grub->config);
+		return;
+	}
+	if (!has_normal_entry(&menu) && is_of_zfs_script(facts, grub)) {
+		boot_evidence(facts, c,
+			      "but " GRUB_ZFS_SCRIPT
+			      " makes the entries of a root on ZFS, and this "
+			      "program knows those of " GRUB_LINUX_SCRIPT " alone");
 		return;
 	}
 	if (!has_normal_entry(&menu)) {

@@ -13,6 +13,7 @@
 #define GRUB_SCRIPTS "etc/grub.d"
 #define GRUB_OWN_SCRIPT GRUB_SCRIPTS "/42_passthru"
 #define GRUB_LINUX_SCRIPT GRUB_SCRIPTS "/10_linux"
+#define GRUB_ZFS_SCRIPT GRUB_SCRIPTS "/10_linux_zfs"
 #define GRUB_VARIABLE "GRUB_CMDLINE_LINUX_DEFAULT"
 
 /* ---- grub.c: how it is installed ---- */

@@ -127,6 +127,26 @@ static void started_by_another(void **state)
 	assert_non_null(boot.chosen);
 }
 
+/* Ubuntu: 10_linux leaves a root on ZFS to another script, and our entry with it. */
+static void root_on_zfs(void **state)
+{
+	(void)state;
+	has_debian_grub();
+	has("proc/self/mountinfo", "21 1 0:30 / / rw - zfs rpool/ROOT/ubuntu_x rw\n"
+				   "22 21 0:31 / /boot rw - zfs bpool/BOOT/ubuntu_x rw\n");
+	has("boot/grub/grub.cfg", MENU("menuentry 'Ubuntu' --class ubuntu ${menuentry_id_option} "
+				       "'gnulinux-rpool/ROOT/ubuntu_x-" RELEASE
+				       "' {\n\tlinux /BOOT/ubuntu_x@/vmlinuz-" RELEASE
+				       " root=ZFS=\"rpool/ROOT/ubuntu_x\" ro quiet\n}\n"));
+	has("etc/grub.d/10_linux_zfs", "#!/bin/sh\n");
+	refuses_trial("etc/grub.d/10_linux_zfs makes the entries of a root on ZFS");
+	/* it is there on every Ubuntu */
+	has_disks();
+	has("boot/grub/grub.cfg", MENU(ENTRY(RELEASE)));
+	read_all();
+	assert_non_null(boot.chosen);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +154,7 @@ int main(void)
 		MACHINE_TEST(names_of_programs),
 		MACHINE_TEST(variable_of_normal_entries),
 		MACHINE_TEST(started_by_another),
+		MACHINE_TEST(root_on_zfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
