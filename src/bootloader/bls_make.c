@@ -5,10 +5,9 @@
 // options, and one initrd line; no sort-key, which would put it among the others, and no
 // grub_hotkey or id, which are the other's. Everything is written so that both readers of entries
 // understand the same: one blank between key and value, one options line, no empty line. A blank
-// stands before "options": Fedora's grub2-mkconfig, grubby and sdbootutil rewrite the options of
-// every entry, but only where a line begins with that word (update_bls_cmdline() in Red Hat's
-// util/grub.d/10_linux.in, set_bls_value() of grubby-bls, update_entry_conf() of sdbootutil), and
-// these are to stay what they are.
+// stands before "options": Fedora's grub2-mkconfig and grubby rewrite the options of every entry,
+// but only where a line begins with that word (update_bls_cmdline() in Red Hat's
+// util/grub.d/10_linux.in, set_bls_value() of grubby-bls), and these are to stay what they are.
 
 #include "base/root_tree.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* systemd-boot for those whose entries are made in other ways: unified images, sdbootutil. */
+/* systemd-boot for those whose entries are made in other ways: unified images, kernelstub. */
 #pragma once
 
 #include "bootloader/bls.h"
