@@ -99,7 +99,7 @@ struct bls_own {
 	const struct bls_entry *from;
 	const char *title;   /* "trial of passthru": stands behind the title in brackets */
 	const char *options; /* its whole command line; NULL: none is said */
-	/* in place of the initrd line @instead; NULL: all as they are */
+	/* in place of the file that the initrd line @instead names; NULL: all as they are */
 	const char *initrd, *instead;
 	/* a unified image in place of kernel and initrd; NULL: none */
 	const char *efi;

@@ -30,6 +30,14 @@ static bool is_dropped(const char *key)
 	return false;
 }
 
+/* "/initramfs-5.14.0.img $tuned_initrd": what GRUB loads on top of the image, for ours as well. */
+static const char *variables_behind(const char *value)
+{
+	const char *variable = strstr(value, " $");
+
+	return variable ? variable : "";
+}
+
 struct bytes bls_make(struct arena *a, enum bls_reader reader, const struct bls_own *own)
 {
 	const struct bls_entry *from = own->from;
@@ -44,7 +52,7 @@ struct bytes bls_make(struct arena *a, enum bls_reader reader, const struct bls_
 		    (own->efi && (is_initrd || is_kernel || str_eq(key, "efi"))))
 			continue;
 		if (is_initrd && own->instead && str_eq(value, own->instead))
-			value = own->initrd;
+			value = arena_concat(a, own->initrd, variables_behind(value));
 		/* of several GRUB takes the first, systemd-boot the last, which parse() has */
 		if (is_kernel && (reader == BLS_SYSTEMD) && !str_eq(value, from->kernel))
 			continue;

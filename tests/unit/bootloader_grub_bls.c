@@ -159,7 +159,7 @@ static void test_trial(void **state)
 			    "title Red Hat Enterprise Linux (" NEW ") 9.5 (trial of passthru)\n"
 			    "version " NEW "\n"
 			    "linux /vmlinuz-" NEW "\n"
-			    "initrd /initramfs-" NEW ".img.passthru\n"
+			    "initrd /initramfs-" NEW ".img.passthru $tuned_initrd\n"
 			    "grub_users $grub_users\n"
 			    "grub_arg --unrestricted\n"
 			    "grub_class kernel\n"
@@ -199,8 +199,9 @@ static void test_permanent(void **state)
 
 	(void)state;
 	has_host(OPTIONS " $tuned_params");
-	has(ENTRIES "passthru-trial.conf", "title t\nlinux /vmlinuz-" NEW "\n"
-					   "initrd /initramfs-" NEW ".img.passthru\n");
+	has(ENTRIES "passthru-trial.conf",
+	    "title t\nlinux /vmlinuz-" NEW "\n"
+	    "initrd /initramfs-" NEW ".img.passthru $tuned_initrd\n");
 	has(change.plain_image, "image of before");
 	chosen("grub-bls");
 	permanent_planned();
@@ -208,7 +209,7 @@ static void test_permanent(void **state)
 			    "title Red Hat Enterprise Linux (" NEW ") 9.5 (without passthru)\n"
 			    "version " NEW "\n"
 			    "linux /vmlinuz-" NEW "\n"
-			    "initrd /initramfs-" NEW ".img.passthru-old\n"
+			    "initrd /initramfs-" NEW ".img.passthru-old $tuned_initrd\n"
 			    "grub_users $grub_users\n"
 			    "grub_arg --unrestricted\n"
 			    "grub_class kernel\n"
