@@ -49,7 +49,9 @@ static int called_by_initramfs_tools(struct initramfs_image *image, struct arena
 
 static int called_by_dracut(struct initramfs_image *image, struct arena *a, struct err *e)
 {
+	/* lib is no link where the host's is none: Leap 15 */
 	static const char *const places[] = { "usr/lib/dracut/hooks/pre-udev/02-passthru.sh",
+					      "lib/dracut/hooks/pre-udev/02-passthru.sh",
 					      "var/lib/dracut/hooks/pre-udev/02-passthru.sh" };
 	bool has_hook = false;
 

@@ -249,13 +249,28 @@ static void opensuse(void **state)
 	has("usr/bin/dracut", "");
 	has("usr/lib/module-init-tools/regenerate-initrd-posttrans", "");
 	has("usr/lib/kernel/install.d/50-dracut.install", "");
-	kernel("6.4.0-150600.23-default");
-	has("boot/initrd-6.4.0-150600.23-default", "");
-	has("usr/lib/modules/6.4.0-150600.23-default/vmlinuz", "");
+	kernel("6.11.8-1-default");
+	has("boot/initrd-6.11.8-1-default", "");
+	has("usr/lib/modules/6.11.8-1-default/vmlinuz", "");
 	assert_chosen("dracut");
+	assert_string_equal(setup.kernels[0].image, "boot/initrd-6.11.8-1-default");
+	assert_string_equal(setup.kernels[0].vmlinuz, "usr/lib/modules/6.11.8-1-default/vmlinuz");
+}
+
+/* lib is a directory of its own there. */
+static void opensuse_leap(void **state)
+{
+	(void)state;
+	has("usr/bin/dracut", "");
+	has("usr/lib/module-init-tools/regenerate-initrd-posttrans", "");
+	has("usr/lib/kernel/install.d/50-dracut.install", "");
+	has("lib/modules/6.4.0-150600.23-default/modules.builtin", "");
+	has("boot/initrd-6.4.0-150600.23-default", "");
+	has("boot/vmlinuz-6.4.0-150600.23-default", "");
+	assert_chosen("dracut");
+	assert_string_equal(setup.kernels[0].directory, "lib/modules/6.4.0-150600.23-default");
 	assert_string_equal(setup.kernels[0].image, "boot/initrd-6.4.0-150600.23-default");
-	assert_string_equal(setup.kernels[0].vmlinuz,
-			    "usr/lib/modules/6.4.0-150600.23-default/vmlinuz");
+	assert_string_equal(setup.kernels[0].vmlinuz, "boot/vmlinuz-6.4.0-150600.23-default");
 }
 
 static void has_arch(void)
@@ -446,6 +461,7 @@ int main(void)
 		MACHINE_TEST(gentoo),
 		MACHINE_TEST(ostree),
 		MACHINE_TEST(opensuse),
+		MACHINE_TEST(opensuse_leap),
 		MACHINE_TEST(arch),
 		MACHINE_TEST(arch_unified),
 		MACHINE_TEST(arch_both_images),
