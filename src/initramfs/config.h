@@ -31,6 +31,14 @@ bool config_has_word(const struct initramfs_config *config, const char *name, co
 void kernel_locate(struct root *r, struct arena *a, struct initramfs_kernel *kernel,
 		   const char *const *vmlinuz, const char *const *images, bool has_default);
 
+/*
+ * Of kernels that go by one file, named by their package, at most one is that file: the others get
+ * neither kernel nor image, and none does, but a refusal, when it cannot be told. @facts: those
+ * that the kernels of @setup were read from.
+ */
+void kernel_tell_apart(struct root *r, struct arena *a, const struct kernel_facts *facts,
+		       struct initramfs_setup *setup);
+
 /* Switched off by a file of that name in a directory that goes before. */
 bool hook_is_masked(struct root *r, struct arena *a, const char *hook);
 

@@ -215,6 +215,7 @@ static void read_kernels(struct root *r, struct arena *a, const struct kernel_fa
 		kernel->directory = kernels->kernels[i].path;
 		setup->chosen->generator->locate(r, a, setup, kernel);
 	}
+	kernel_tell_apart(r, a, kernels, setup);
 }
 
 void initramfs_read_setup(struct root *r, struct arena *a, const struct kernel_facts *kernels,

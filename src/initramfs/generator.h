@@ -58,8 +58,9 @@ enum initramfs_maker {
 struct initramfs_kernel {
 	const char *release;
 	const char *directory; /* its modules */
-	const char *vmlinuz;   /* NULL: not found; then nothing boots it */
-	const char *image;     /* where its image belongs; NULL: cannot be said */
+	/* NULL: not found, or it is another kernel's by now; then nothing boots it */
+	const char *vmlinuz;
+	const char *image; /* where its image belongs; NULL: cannot be said, or another kernel's */
 	bool image_exists;
 	const char *other_image; /* exists too, under another name that the generator uses */
 	/* mkinitcpio: the preset, and its configuration file and options; else NULL */

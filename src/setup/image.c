@@ -197,17 +197,22 @@ bool image_is_unified(const char *path)
 	return strstr(path, "/EFI/Linux/");
 }
 
+int image_check_kernels(const struct setup_work *work, struct err *e)
+{
+	/* words for all kernels would be of no use to one whose image stays without the helper */
+	for (size_t i = 0; i < work->initramfs->n_kernels; i++) {
+		if (work->initramfs->kernels[i].refusal)
+			return err_refuse(e, "%s", work->initramfs->kernels[i].refusal);
+	}
+	return 0;
+}
+
 int image_choose_kernel(const struct setup_work *work, const char *release,
 			const struct initramfs_kernel **ret, struct err *e)
 {
 	const struct kernel *running = kernel_running(&work->facts->kernel);
 	const struct initramfs_kernel *newest = NULL;
 
-	/* words for all kernels would be of no use to one whose image stays without the helper */
-	for (size_t i = 0; i < work->initramfs->n_kernels; i++) {
-		if (work->initramfs->kernels[i].refusal)
-			return err_refuse(e, "%s", work->initramfs->kernels[i].refusal);
-	}
 	for (int turn = 0; turn < 2; turn++) {
 		const char *wanted = turn == 0 ? release : running ? running->release : NULL;
 

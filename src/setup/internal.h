@@ -114,6 +114,8 @@ void image_use_boot(struct host *host, const struct boot_setup *boot,
 		    struct initramfs_setup *images);
 /* Whether the path is that of a unified image, of this kernel or another. */
 bool image_is_unified(const char *path);
+/* Whether the images of all kernels can be made. */
+MUST_CHECK int image_check_kernels(const struct setup_work *work, struct err *e);
 /* The kernel of a trial: the running one, or the newest that can be booted. */
 MUST_CHECK int image_choose_kernel(const struct setup_work *work, const char *release,
 				   const struct initramfs_kernel **ret, struct err *e);

@@ -72,6 +72,9 @@ int work_check(struct setup_work *work, const char *release, struct err *e)
 {
 	int error = hook_choose(work, &work->hook, e);
 
+	/* what stands against a kernel may hide the boot loader that starts it */
+	if (error == 0)
+		error = image_check_kernels(work, e);
 	if (error == 0 && !work->boot->chosen) {
 		(void)err_refuse(e, "%s", work->boot->refusal);
 		error = -EOPNOTSUPP;

@@ -434,6 +434,30 @@ static void alpine(void **state)
 	assert_string_equal(build(0), "mkinitfs -o /boot/new.img 6.6.32-0-lts");
 }
 
+/* The running kernel was updated: the next one has its name, and its modules are gone. */
+static void alpine_updated(void **state)
+{
+	(void)state;
+	has("sbin/mkinitfs", "");
+	has("etc/mkinitfs/mkinitfs.conf", "features=\"ata base ext4 nvme\"\n");
+	has("proc/sys/kernel/osrelease", "6.6.31-0-lts\n");
+	kernel("6.6.32-0-lts");
+	kernel("6.6.30-0-virt");
+	has("boot/vmlinuz-virt", "");
+	has("boot/initramfs-virt", "");
+	has("boot/vmlinuz-lts", "");
+	has("boot/initramfs-lts", "");
+	assert_chosen("mkinitfs");
+	assert_int_equal(setup.n_kernels, 3);
+	assert_string_equal(setup.kernels[0].image, "boot/initramfs-virt");
+	assert_string_equal(setup.kernels[1].image, "boot/initramfs-lts");
+	assert_null(setup.kernels[1].refusal);
+	assert_string_equal(setup.kernels[2].release, "6.6.31-0-lts");
+	assert_null(setup.kernels[2].vmlinuz);
+	assert_null(setup.kernels[2].image);
+	assert_false(setup.kernels[2].image_exists);
+}
+
 /* Names with what our own templates are made of. */
 static void strange_release(void **state)
 {
@@ -471,6 +495,7 @@ int main(void)
 		MACHINE_TEST(arch_booster),
 		MACHINE_TEST(named_by_kernel_install),
 		MACHINE_TEST(alpine),
+		MACHINE_TEST(alpine_updated),
 		MACHINE_TEST(strange_release),
 	};
 
