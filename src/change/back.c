@@ -257,12 +257,18 @@ static int check_trace(const struct change *change, const struct entry *entry, s
 			entry->regenerate[0], entry->trace);
 }
 
-static int make_anew(const struct change *change, const struct entry *entry, int lock_fd,
-		     struct err *e)
+static int make_anew(const struct change *change, const struct entry *entry,
+		     const struct change_undo_how *how, int lock_fd, struct err *e)
 {
+	const char *const *argv = entry->regenerate;
+
 	if (!entry->output)
-		return generator_run(entry->regenerate, lock_fd, e);
-	int error = become_run(change, entry, entry->regenerate, lock_fd, e);
+		return generator_run(argv, lock_fd, e);
+	if (how && how->anew)
+		argv = how->anew(change->host, entry->path, entry->output, argv);
+	if (!argv)
+		return 0;
+	int error = become_run(change, entry, argv, lock_fd, e);
 	if (error == 0)
 		error = check_trace(change, entry, e);
 	return error < 0 ? error : become_end(change, entry, false, e);
@@ -275,7 +281,7 @@ static int regenerate(const struct change *change, const struct way_back *way,
 
 	for (size_t i = 0; error == 0 && i < change->n; i++) {
 		if (way->ways[i] == WAY_REGENERATE && !was_run(change, way, i))
-			error = make_anew(change, &change->entries[i], lock_fd, e);
+			error = make_anew(change, &change->entries[i], how, lock_fd, e);
 	}
 	for (size_t i = 0; error == 0 && i < change->n; i++) {
 		const struct entry *entry = &change->entries[i];
@@ -286,8 +292,6 @@ static int regenerate(const struct change *change, const struct way_back *way,
 			error = check_trace(change, entry, e);
 		if (error == 0 && !entry->output)
 			error = entry_flush(change->host, entry->path, e);
-		if (error == 0 && how && how->proof)
-			error = how->proof(change->host, entry->path, e);
 	}
 	return error;
 }

@@ -197,9 +197,13 @@ struct change_session {
 struct change_undo_how {
 	/* files that are not what the change left stay as they are, instead of a refusal */
 	bool keep_changed;
-	/* after @path was made anew by a step's regenerate: whether our effect is gone; may be NULL
+	/*
+	 * The command that makes the file @path anew today, as @output, where a step's regenerate
+	 * says @recorded: what that names may be gone. NULL: nothing does, and it stays as it is.
+	 * May be NULL itself: what was recorded is run.
 	 */
-	int (*proof)(struct host *host, const char *path, struct err *e);
+	const char *const *(*anew)(struct host *host, const char *path, const char *output,
+				   const char *const *recorded);
 };
 
 /*

@@ -44,6 +44,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 const struct initramfs_generator initramfs_booster = {
 	.name = "booster",
+	.command = "booster",
 	.programs = programs,
 	.hooks = hooks,
 	.read_config = read_config,

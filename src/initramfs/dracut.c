@@ -74,6 +74,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 const struct initramfs_generator initramfs_dracut = {
 	.name = "dracut",
+	.command = "dracut",
 	.programs = programs,
 	.packages = packages,
 	.hooks = hooks,

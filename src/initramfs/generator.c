@@ -3,6 +3,7 @@
 // taken, and with two the answer is left to whoever installed both.
 
 #include "initramfs/generator.h"
+#include "base/root_tree.h"
 #include "base/text.h"
 #include "host/host.h"
 #include "initramfs/config.h"
@@ -248,4 +249,34 @@ struct initramfs_commands initramfs_build(const struct initramfs_setup *setup, s
 	return (struct initramfs_commands){
 		.argv = setup->chosen->generator->build(a, kernel, path_absolute(a, output)),
 	};
+}
+
+static bool is_file(struct root *r, struct arena *a, const char *name, const char *path)
+{
+	const char *real;
+
+	return name && root_resolve(r, a, name, true, &real) == 0 && str_eq(real, path);
+}
+
+const char *const *initramfs_anew(struct root *r, struct arena *a,
+				  const struct initramfs_setup *setup, const char *path,
+				  const char *output, const char *const *recorded)
+{
+	for (size_t i = 0; setup->chosen && i < setup->n_kernels; i++) {
+		const struct initramfs_kernel *kernel = &setup->kernels[i];
+
+		if (is_file(r, a, kernel->image, path) || is_file(r, a, kernel->other_image, path))
+			return initramfs_build(setup, a, kernel, output).argv;
+		if (!is_file(r, a, kernel->unified, path))
+			continue;
+		/* others are named by their release, and have a command line of their own */
+		return kernel->maker == INITRAMFS_MAKER_PRESET
+			       ? initramfs_build_unified(setup, a, kernel, NULL, NULL, output).argv
+			       : recorded;
+	}
+	for (size_t i = 0; setup->chosen && i < ARRAY_SIZE(generators); i++) {
+		if (str_eq(generators[i]->command, recorded[0]))
+			return NULL;
+	}
+	return recorded;
 }

@@ -77,6 +77,7 @@ struct initramfs_kernel {
  */
 struct initramfs_generator {
 	const char *name;            /* "initramfs-tools" */
+	const char *command;         /* what its commands run: "mkinitramfs" */
 	const char *const *programs; /* paths */
 	const char *const *packages; /* of dpkg, that the program may belong to; NULL: any */
 	const char *const *hooks;    /* what runs it when a kernel is installed */
@@ -133,6 +134,15 @@ struct initramfs_commands {
 struct initramfs_commands initramfs_build(const struct initramfs_setup *setup, struct arena *a,
 					  const struct initramfs_kernel *kernel,
 					  const char *output);
+
+/*
+ * The command that makes the image @path, a path without links, anew as @output, where @recorded
+ * did that once: its name may be that of another kernel by now. NULL: no kernel has it any more.
+ * What is no image of a kernel, or one that never gets another kernel, is made as @recorded says.
+ */
+const char *const *initramfs_anew(struct root *r, struct arena *a,
+				  const struct initramfs_setup *setup, const char *path,
+				  const char *output, const char *const *recorded);
 
 /*
  * The last assignment to @name, to which later ones may add; NULL when there is none, or when it or

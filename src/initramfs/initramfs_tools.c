@@ -58,6 +58,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 const struct initramfs_generator initramfs_initramfs_tools = {
 	.name = "initramfs-tools",
+	.command = "mkinitramfs",
 	.programs = programs,
 	.packages = packages,
 	.hooks = hooks,

@@ -125,6 +125,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 const struct initramfs_generator initramfs_mkinitcpio = {
 	.name = "mkinitcpio",
+	.command = "mkinitcpio",
 	.programs = programs,
 	.hooks = hooks,
 	.read_config = read_config,

@@ -34,6 +34,7 @@ static const char *const *build(struct arena *a, const struct initramfs_kernel *
 
 const struct initramfs_generator initramfs_mkinitfs = {
 	.name = "mkinitfs",
+	.command = "mkinitfs",
 	.programs = programs,
 	.hooks = hooks,
 	.read_config = read_config,

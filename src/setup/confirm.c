@@ -95,7 +95,7 @@ int setup_confirm(struct host *host, struct setup_arrivals *ret_arrivals, unsign
 
 	*ret_arrivals = (struct setup_arrivals){ 0 };
 	*ret_number = 0;
-	int error = change_open(host, NULL, &session, e);
+	int error = change_open(host, &undo_how, &session, e);
 	if (error == 0)
 		error = confirm(&session, ret_arrivals, ret_number, e);
 	change_close(&session);
@@ -110,7 +110,7 @@ int setup_recover(struct host *host, struct names *ret, struct err *e)
 	*ret = (struct names){ 0 };
 	if (setup_read(host, &state, NULL) == 0)
 		return 0;
-	int error = change_open(host, NULL, &session, e);
+	int error = change_open(host, &undo_how, &session, e);
 	*ret = session.recovered;
 	change_close(&session);
 	return error;

@@ -136,6 +136,11 @@ MUST_CHECK int image_check_room(const struct setup_work *work, const struct plan
 /* Images that still hold the helper although nothing is set up. */
 void image_leave_steps(const struct setup_work *work, struct plan *plan);
 
+/* ---- undo.c ---- */
+
+/* How whatever is found half done is taken back. */
+extern const struct change_undo_how undo_how;
+
 /* ---- unit.c ---- */
 
 /* Units of our own, of systemd. */

@@ -397,7 +397,7 @@ int setup_apply(struct host *host, const struct setup_wish *wish, const struct s
 	 * not when nothing was to be done then */
 	if (plan->now.n_steps == 0 && !plan->by_hand)
 		return 0;
-	int error = change_open(host, NULL, &session, e);
+	int error = change_open(host, &undo_how, &session, e);
 	if (session.recovered.n > 0)
 		*ret_recovered = session.recovered;
 	if (error == 0)

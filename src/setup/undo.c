@@ -138,6 +138,31 @@ static int leave_entries(struct change_session *session, const struct chain *cha
 	return error < 0 ? error : do_for_good(session, &plan, "entries of later kernels", ret, e);
 }
 
+/* mkinitcpio takes the words of the boot it runs in where no file has any. */
+static void tell_words(struct host *host, const struct initramfs_setup *images,
+		       struct setup_undone *ret)
+{
+	struct arena *a = &host->arena;
+
+	for (size_t i = 0; i < images->n_kernels; i++) {
+		const struct initramfs_kernel *kernel = &images->kernels[i];
+		const char *path = kernel->unified ? kernel->unified : kernel->image;
+		struct initramfs_unified now;
+
+		if (!kernel->preset || !path || !image_is_unified(path) ||
+		    initramfs_read_unified(host->root, a, path, &now, NULL) < 0 || !now.line ||
+		    !strstr(now.line, SETUP_SWITCH))
+			continue;
+		also(a, ret,
+		     arena_printf(a,
+				  "%s was made anew with " SETUP_SWITCH " and what else this boot "
+				  "has on its command line, as no file has any: write "
+				  "etc/kernel/cmdline without the words of the setup, and run "
+				  "mkinitcpio -P",
+				  path));
+	}
+}
+
 static int leave_images(struct change_session *session, struct setup_undone *ret, struct err *e)
 {
 	struct host *host = session->host;
@@ -148,8 +173,13 @@ static int leave_images(struct change_session *session, struct setup_undone *ret
 	(void)read_boot(host, &images);
 	work.initramfs = &images;
 	image_leave_steps(&work, &plan);
-	if (root_is_live(host->root))
-		return do_for_good(session, &plan, "images of later kernels", ret, e);
+	if (root_is_live(host->root)) {
+		int error = do_for_good(session, &plan, "images of later kernels", ret, e);
+
+		if (error == 0)
+			tell_words(host, &images, ret);
+		return error;
+	}
 	for (size_t i = 0; i < plan.n_steps; i++) {
 		const char *path = plan.steps[i].becomes;
 
@@ -166,6 +196,20 @@ static int leave_images(struct change_session *session, struct setup_undone *ret
 }
 
 /* ---- undoing ---- */
+
+/* An image that was made since is that of the kernel which has its name today. */
+static const char *const *make_anew(struct host *host, const char *path, const char *output,
+				    const char *const *recorded)
+{
+	struct kernel_facts kernels;
+	struct initramfs_setup images;
+
+	host_read_kernel(host, &kernels);
+	initramfs_read_setup(host->root, &host->arena, &kernels, &images);
+	return initramfs_anew(host->root, &host->arena, &images, path, output, recorded);
+}
+
+const struct change_undo_how undo_how = { .anew = make_anew };
 
 static int undo_chain(struct change_session *session, const struct chain *chain,
 		      const struct change_undo_how *how, struct setup_undone *ret, struct err *e)
@@ -236,9 +280,10 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 int setup_undo(struct host *host, unsigned number, bool keep_changed, struct setup_undone *ret,
 	       struct err *e)
 {
-	const struct change_undo_how how = { .keep_changed = keep_changed };
+	struct change_undo_how how = undo_how;
 	struct change_session session;
 
+	how.keep_changed = keep_changed;
 	*ret = (struct setup_undone){ 0 };
 	int error = change_open(host, &how, &session, e);
 	ret->recovered = session.recovered;

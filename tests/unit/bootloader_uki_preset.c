@@ -124,6 +124,61 @@ static void test_both_images(void **state)
 	cycle(m);
 }
 
+/* The next kernel of the package takes the place of the one before, in the image, too. */
+static void updated(struct machine *m)
+{
+	struct setup_undone undone;
+
+	temporary_file(&m->t, "etc/cmdline.d/root.conf", COMMAND_LINE "\n");
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	unified_boot(m, "passthru.boot=1", "arch-linux.efi");
+	unified_run(m,
+		    "cd %s/usr/lib/modules && mv " OLD " " NEW " && %s/mkinitcpio -k " NEW
+		    " -U /" IMAGE,
+		    m->t.path, m->programs.path);
+	unified_line_is(m, IMAGE, COMMAND_LINE " passthru.boot=1");
+	assert_true(unified_has_helper(m, IMAGE));
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.n, 1);
+	unified_line_is(m, IMAGE, COMMAND_LINE);
+	assert_false(unified_has_helper(m, IMAGE));
+	machine_says(m, machine_undo(m, &undone), "no change to undo");
+}
+
+static void test_updated(void **state)
+{
+	updated(*state);
+}
+
+/* No file has words, so mkinitcpio takes those of the boot: what it has made is told. */
+static void test_updated_without_words(void **state)
+{
+	struct machine *m = *state;
+	struct setup_undone undone;
+
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	unified_boot(m, "passthru.boot=1", "arch-linux.efi");
+	temporary_file(&m->t, "usr/lib/modules/" OLD "/kernel/vfio/vfio.ko", "rebuilt");
+	unified_run(m, "%s/mkinitcpio -k " OLD " -U /" IMAGE, m->programs.path);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_false(unified_has_helper(m, IMAGE));
+	assert_int_equal(undone.also.n, 1);
+	if (!strstr(undone.also.name[0], IMAGE " was made anew with passthru.boot=1 and what else"))
+		fail_msg("%s", undone.also.name[0]);
+}
+
+static void test_both_updated(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "etc/mkinitcpio.d/linux.preset",
+		       "default_image=/" INITRAMFS "\ndefault_uki=\"/" IMAGE "\"\n");
+	unified_run(m, "%s/mkinitcpio -k " OLD " -g /" INITRAMFS, m->programs.path);
+	updated(m);
+}
+
 /* No entry could leave the words of an image out, so that of before stays. */
 static void test_secure_boot(void **state)
 {
@@ -151,6 +206,9 @@ int main(void)
 		PRESET_TEST(test_cycle),
 		PRESET_TEST(test_directory_of_words),
 		PRESET_TEST(test_both_images),
+		PRESET_TEST(test_updated),
+		PRESET_TEST(test_updated_without_words),
+		PRESET_TEST(test_both_updated),
 		PRESET_TEST(test_secure_boot),
 	};
 

@@ -8,6 +8,7 @@
 
 #define IMAGE "boot/initramfs-linux.img"
 #define VMLINUZ "boot/vmlinuz-linux"
+#define ENTRY "boot/loader/entries/debian.conf"
 
 /* As a bzImage says which release it is. */
 static void put_kernel(struct machine *m, const char *release)
@@ -46,7 +47,7 @@ static int start(void **state)
 	temporary_directories(&m->t, "etc/initcpio/x");
 	temporary_directories(&m->t, "etc/mkinitcpio.conf.d/x");
 	put_kernel(m, OLD);
-	temporary_file(&m->t, "boot/loader/entries/debian.conf",
+	temporary_file(&m->t, ENTRY,
 		       "title Arch\nlinux /vmlinuz-linux\ninitrd "
 		       "/initramfs-linux.img\noptions " COMMAND_LINE "\n");
 	unified_run(m, "%s/mkinitcpio -k " OLD " -g /" IMAGE, m->programs.path);
@@ -153,6 +154,82 @@ static void test_confirm_late_kept(void **state)
 	confirm_late(*state, true);
 }
 
+/* ---- before it is taken back ---- */
+
+static void nothing_is_left(struct machine *m)
+{
+	struct setup_undone undone;
+
+	assert_false(machine_exists(m, SETUP_FILE));
+	assert_false(machine_exists(m, IMAGE ".new"));
+	machine_holds(m, ENTRY, "passthru", false);
+	machine_says(m, machine_undo(m, &undone), "there is no change to undo");
+}
+
+static void undo_late(struct machine *m, bool kept)
+{
+	struct setup_undone undone;
+
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, "passthru.boot=1", true);
+	update(m, kept);
+	image_is_of(m, IMAGE, NEW, true);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.n, 1);
+	image_is_of(m, IMAGE, NEW, false);
+	nothing_is_left(m);
+}
+
+static void test_undo_late(void **state)
+{
+	undo_late(*state, false);
+}
+
+static void test_undo_late_kept(void **state)
+{
+	undo_late(*state, true);
+}
+
+/* The same when it began before the update, and was killed. */
+static void test_undo_killed(void **state)
+{
+	static const char journal[] = "var/lib/passthru/changes/1/journal.json";
+	struct machine *m = *state;
+	struct setup_undone undone;
+	char command[4096];
+
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, "passthru.boot=1", true);
+	snprintf(command, sizeof(command),
+		 "sed -i 's/\"state\": \"applied\"/\"state\": \"undoing\"/' %s/%s", m->t.path,
+		 journal);
+	assert_int_equal(system(command), 0);
+	update(m, false);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.recovered.n, 1);
+	image_is_of(m, IMAGE, NEW, false);
+	nothing_is_left(m);
+}
+
+/* An image that is no kernel's any more is left as somebody else has made it. */
+static void test_undo_removed(void **state)
+{
+	struct machine *m = *state;
+	struct setup_undone undone;
+
+	m->wish.no_trial = true;
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, "passthru.boot=1", true);
+	temporary_file(&m->t, IMAGE, "an image");
+	unified_run(m, "rm -r %s/usr/lib/modules/" OLD " %s/" VMLINUZ, m->t.path, m->t.path);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.n, 1);
+	machine_holds(m, IMAGE, "an image", true);
+	nothing_is_left(m);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -161,6 +238,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_confirm_late, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_confirm_late_kept, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_late, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_late_kept, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_killed, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_undo_removed, start, machine_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
