@@ -15,8 +15,8 @@ void setup_show_names(struct request *request, const struct names *names);
 
 /*
  * Where a setup of this host stands, for people: "waits for its trial boot". @ret_word, for
- * programs: "none", "waiting", "trial", "failed", "permanent", "without". @ret_next: the next step,
- * or NULL when there is none. host_read_facts() has been called.
+ * programs: "none", "waiting", "replaced", "trial", "failed", "permanent", "without". @ret_next:
+ * the next step, or NULL when there is none. host_read_facts() has been called.
  */
 const char *setup_standing(struct host *host, const struct setup_state *state,
 			   const char **ret_word, const char **ret_next);

@@ -100,6 +100,14 @@ const char *setup_standing(struct host *host, const struct setup_state *state,
 		*ret_next = "journalctl -b -1; then passthru undo, or passthru setup again";
 		return "the trial was used up and not confirmed; this boot is as before";
 	}
+	if (!tried.error && setup_trial_is_replaced(host, state)) {
+		*ret_word = "replaced";
+		*ret_next = "passthru setup again, with the same devices";
+		return arena_printf(&host->arena,
+				    "waits for its trial boot, and that would fail: an update has "
+				    "replaced or removed its kernel %s",
+				    state->kernel);
+	}
 	*ret_word = "waiting";
 	*ret_next = "reboot";
 	return tried.error ? "waits for its trial boot, or that was used up (root can tell)"

@@ -4,6 +4,7 @@
 // left out: words that are taken back have to be those that were given.
 
 #include "base/text.h"
+#include "host/host.h"
 #include "setup/internal.h"
 
 #include <errno.h>
@@ -233,4 +234,21 @@ int setup_read(struct host *host, struct setup_state *ret, struct err *e)
 	if (error == 0 && record.phase != SETUP_NONE)
 		error = read_devices(host, ret, e);
 	return error;
+}
+
+bool setup_trial_is_replaced(struct host *host, const struct setup_state *state)
+{
+	const struct kernel_facts *kernels = &host->facts->kernel;
+	struct initramfs_setup images;
+
+	if (!state->kernel)
+		return false;
+	initramfs_read_setup(host->root, &host->arena, kernels, &images);
+	if (images.n_candidates == 0)
+		image_plain_kernels(host, kernels, &images);
+	for (size_t i = 0; i < images.n_kernels; i++) {
+		if (str_eq(images.kernels[i].release, state->kernel))
+			return !images.kernels[i].vmlinuz;
+	}
+	return images.n_kernels > 0;
 }

@@ -98,6 +98,13 @@ struct setup_arrivals {
 MUST_CHECK int setup_read(struct host *host, struct setup_state *ret, struct err *e);
 
 /*
+ * Whether an update has replaced or removed the kernel that waits for its trial, so that its image
+ * has modules of another one; setup again makes a trial of one that is there. Reads only, and as
+ * root, as the kernel's file is looked for; host_read_facts() has been called.
+ */
+bool setup_trial_is_replaced(struct host *host, const struct setup_state *state);
+
+/*
  * Puts right what a killed change has left: who is going to change something calls this before the
  * plan is made. Sentences in @ret; none when there was nothing. Until then what is set up cannot be
  * told, and all below refuse but setup_confirm() and setup_undo(), which do the same.

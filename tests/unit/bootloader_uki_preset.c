@@ -151,6 +151,29 @@ static void test_updated(void **state)
 	updated(*state);
 }
 
+/* The kernel in the image of the trial has lost its modules: setup again makes one of the next. */
+static void test_trial_updated(void **state)
+{
+	struct machine *m = *state;
+	struct setup_undone undone;
+
+	machine_ok(m, machine_setup(m));
+	unified_run(m,
+		    "cd %s/usr/lib/modules && mv " OLD " " NEW " && %s/mkinitcpio -k " NEW
+		    " -U /" IMAGE,
+		    m->t.path, m->programs.path);
+	machine_ok(m, machine_setup(m));
+	assert_int_equal(m->number, 2);
+	CLEANUP_INITRAMFS struct initramfs_image *image = NULL;
+	machine_open(m);
+	machine_ok(m, initramfs_open(m->host.root, IMAGE ".passthru", &image, &m->e));
+	assert_non_null(initramfs_find(image, "lib/modules/" NEW "/modules.dep.bin"));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.n, 2);
+	assert_false(unified_has_helper(m, IMAGE));
+}
+
 /* No file has words, so mkinitcpio takes those of the boot: what it has made is told. */
 static void test_updated_without_words(void **state)
 {
@@ -203,13 +226,10 @@ static void test_secure_boot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PRESET_TEST(test_cycle),
-		PRESET_TEST(test_directory_of_words),
-		PRESET_TEST(test_both_images),
-		PRESET_TEST(test_updated),
-		PRESET_TEST(test_updated_without_words),
-		PRESET_TEST(test_both_updated),
-		PRESET_TEST(test_secure_boot),
+		PRESET_TEST(test_cycle),         PRESET_TEST(test_directory_of_words),
+		PRESET_TEST(test_both_images),   PRESET_TEST(test_updated),
+		PRESET_TEST(test_trial_updated), PRESET_TEST(test_updated_without_words),
+		PRESET_TEST(test_both_updated),  PRESET_TEST(test_secure_boot),
 	};
 
 	if (!getenv("PASSTHRU_TEST_UKIFY"))

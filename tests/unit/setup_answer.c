@@ -358,6 +358,14 @@ static void used_up(void **state)
 	temporary_file(&m->t, "proc/stat", "cpu 1 2 3\nbtime 1000000000\n");
 	ask(m, "status", NULL);
 	says(m, ANSWER_YES, "waits for its trial boot, which is the next one");
+	/* the kernel of the trial was removed */
+	assert_int_equal(rename(temporary_path(&m->t, "boot/vmlinuz-" OLD),
+				temporary_path(&m->programs, "vmlinuz")),
+			 0);
+	ask(m, "status", NULL);
+	says(m, ANSWER_YES, "that would fail: an update has replaced or removed its kernel " OLD);
+	says(m, ANSWER_YES, "Next step:      passthru setup again, with the same devices\n");
+	temporary_file(&m->t, "boot/vmlinuz-" OLD, "kernel");
 	temporary_file(&m->t, "proc/stat", "cpu 1 2 3\nbtime 4000000000\n");
 	machine_boot(m, "", false);
 	ask(m, "status", NULL);

@@ -130,6 +130,53 @@ static void test_unknown(void **state)
 	image_is_of(m, IMAGE ".passthru", NEW, true);
 }
 
+/* ---- before the trial ---- */
+
+static bool is_replaced(struct machine *m)
+{
+	struct setup_state read;
+
+	machine_open(m);
+	host_read_facts(&m->host);
+	machine_ok(m, setup_read(&m->host, &read, &m->e));
+	return setup_trial_is_replaced(&m->host, &read);
+}
+
+/* The same setup again makes a trial that can come up. */
+static void try_late(struct machine *m, bool kept)
+{
+	struct setup_undone undone;
+
+	assert_false(is_replaced(m));
+	machine_ok(m, machine_setup(m));
+	image_is_of(m, IMAGE ".passthru", OLD, true);
+	assert_false(is_replaced(m));
+	update(m, kept);
+	assert_true(is_replaced(m));
+	machine_ok(m, machine_setup(m));
+	assert_int_equal(m->number, 2);
+	assert_true(machine_exists(m, ONE_SHOT));
+	image_is_of(m, IMAGE ".passthru", NEW, true);
+	machine_holds(m, SETUP_FILE, "kernel " NEW "\n", true);
+	assert_false(is_replaced(m));
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_int_equal(undone.n, 2);
+	assert_false(machine_exists(m, IMAGE ".passthru"));
+	image_is_of(m, IMAGE, NEW, false);
+	assert_false(is_replaced(m));
+}
+
+static void test_trial_late(void **state)
+{
+	try_late(*state, false);
+}
+
+static void test_trial_late_kept(void **state)
+{
+	try_late(*state, true);
+}
+
 /* ---- before it is confirmed ---- */
 
 static void confirm_late(struct machine *m, bool kept)
@@ -236,6 +283,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_setup_late, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_setup_late_kept, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_unknown, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_trial_late, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_trial_late_kept, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_confirm_late, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_confirm_late_kept, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_undo_late, start, machine_stop),
