@@ -19,6 +19,7 @@ static const char *const hooks[] = {
 	"etc/kernel.d/post-install/20-dracut",                   /* Void */
 	ARCH_HOOK,
 	"usr/lib/kernel/install.d/50-dracut.install",
+	"usr/lib/kernel/install.d/52-dracut.install", /* Gentoo's own, of installkernel */
 	NULL,
 };
 

@@ -225,7 +225,7 @@ static void gentoo(void **state)
 {
 	(void)state;
 	has("usr/bin/dracut", "");
-	has("usr/lib/kernel/install.d/50-dracut.install", "");
+	has("usr/lib/kernel/install.d/52-dracut.install", "");
 	kernel("6.12.58-gentoo");
 	has("usr/lib/modules/6.12.58-gentoo/vmlinuz", "");
 	has("boot/kernel-6.12.58-gentoo", "");
