@@ -23,6 +23,16 @@ static bool device_number(struct use_search *search, const char *name, uint32_t 
 	return text && sscanf(text, "%u:%u", ret_major, ret_minor) == 2;
 }
 
+/* What device mapper calls it ("vg-root", under which it stands in /dev/mapper); NULL: no such. */
+static const char *mapped_name(struct use_search *search, const char *name)
+{
+	struct arena *a = &search->host->arena;
+
+	if (!str_starts(name, "dm-"))
+		return NULL;
+	return use_text(search, arena_concat(a, use_class_path(search, "block", name), "/dm/name"));
+}
+
 static void add_mounts(struct use_search *search, const char *disk, const char *name)
 {
 	struct arena *a = &search->host->arena;
@@ -30,13 +40,16 @@ static void add_mounts(struct use_search *search, const char *disk, const char *
 	uint32_t major, minor;
 	bool numbered = device_number(search, name, &major, &minor);
 	const char *node = arena_concat(a, "/dev/", name);
+	const char *label = mapped_name(search, name);
+	const char *mapped =
+		label ? arena_concat(a, "/dev/", arena_concat(a, "mapper/", label)) : node;
 
 	for (size_t i = 0; i < facts->n_mounts; i++) {
 		const struct mount *mount = &facts->mount[i];
 
 		/* btrfs and overlays show numbers of their own, so the source counts too */
 		if (!(numbered && mount->major == major && mount->minor == minor) &&
-		    !str_eq(mount->source, node))
+		    !str_eq(mount->source, node) && !str_eq(mount->source, mapped))
 			continue;
 		use_add(search,
 			(struct device_use){
@@ -83,8 +96,12 @@ static void add_swaps(struct use_search *search, const char *name)
 	}
 }
 
-/* A multi-device btrfs is mounted when its UUID stands in sys/fs/btrfs. */
-static void add_btrfs(struct use_search *search, const char *name)
+/*
+ * A btrfs is mounted when its UUID stands in sys/fs/btrfs. That counts for one with several
+ * devices, of which only one stands among the mounts, and for one whose mount could not be told by
+ * its source.
+ */
+static void add_btrfs(struct use_search *search, const char *name, bool is_mounted)
 {
 	struct arena *a = &search->host->arena;
 	struct names systems, devices;
@@ -95,7 +112,7 @@ static void add_btrfs(struct use_search *search, const char *name)
 		const char *path = arena_printf(a, "sys/fs/btrfs/%s/devices", systems.name[s]);
 
 		/* "features" has no devices */
-		if (!use_list(search, path, &devices) || devices.n < 2)
+		if (!use_list(search, path, &devices) || (devices.n < 2 && is_mounted))
 			continue;
 		for (size_t d = 0; d < devices.n; d++) {
 			if (!str_eq(devices.name[d], name))
@@ -104,9 +121,14 @@ static void add_btrfs(struct use_search *search, const char *name)
 				(struct device_use){
 					.kind = USE_DISK,
 					.active = true,
-					.what = arena_printf(
-						a, "%s is one of %zu devices of a mounted btrfs",
-						name, devices.n),
+					.what = devices.n > 1
+							? arena_printf(a,
+								       "%s is one of %zu devices "
+								       "of a mounted btrfs",
+								       name, devices.n)
+							: arena_concat(a, name,
+								       " is the device of a "
+								       "mounted btrfs"),
 					.where = path,
 					.value = name,
 				});
@@ -221,10 +243,7 @@ static void add_holders(struct use_search *search, const char *disk, const char 
 	if (depth >= HOLDER_DEPTH_MAX || !use_list(search, path, &holders))
 		return;
 	for (size_t i = 0; i < holders.n; i++) {
-		const char *label = use_text(
-			search,
-			arena_concat(&host->arena, use_class_path(search, "block", holders.name[i]),
-				     "/dm/name"));
+		const char *label = mapped_name(search, holders.name[i]);
 
 		use_add(search,
 			(struct device_use){
@@ -246,8 +265,8 @@ static void add_uses(struct use_search *search, const char *disk, const char *na
 	size_t before = search->found->n;
 
 	add_mounts(search, disk, name);
+	add_btrfs(search, name, search->found->n > before);
 	add_swaps(search, name);
-	add_btrfs(search, name);
 	add_holders(search, disk, name, depth);
 	use_add_holders(search, USE_DISK, arena_concat(&search->host->arena, "dev/", name), true);
 	if (search->found->n == before)

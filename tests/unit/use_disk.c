@@ -143,6 +143,24 @@ static void test_btrfs(void **state)
 	assert_use(u, SATA, USE_DISK, true, "/data is mounted from sda (btrfs");
 }
 
+/* With one device it shows a number of its own, and its volume by the name that it was mounted by.
+ */
+static void test_btrfs_on_volume(void **state)
+{
+	struct uses *u = *state;
+
+	put_nvme(u, "crypto_LUKS");
+	hold(u, uses_path(u, NVME, NVME_DISK "/nvme0n1p1"), "dm-0", "254:0");
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/name", "luks-root\n");
+	fake_link(&u->k->tree, "sys/fs/btrfs/1b2c/devices/dm-0", "x");
+	mount_line(u, "29 1 0:32 / / rw - btrfs /dev/mapper/luks-root rw");
+	assert_use(u, NVME, USE_DISK, true, "/ is mounted from dm-0 (btrfs");
+	assert_int_equal(uses_count(u, NVME, USE_DISK), 2);
+	/* by a name that nobody knows here */
+	mount_line(u, "29 1 0:32 / / rw - btrfs /dev/disk/by-uuid/1b2c rw");
+	assert_use(u, NVME, USE_DISK, true, "dm-0 is the device of a mounted btrfs");
+}
+
 static void test_zfs(void **state)
 {
 	struct uses *u = *state;
@@ -268,10 +286,11 @@ static void test_units(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		USES_TEST(nothing), USES_TEST(mounted),   USES_TEST(data), USES_TEST(swap),
-		USES_TEST(holders), USES_TEST(sata),      USES_TEST(loop), USES_TEST(btrfs),
-		USES_TEST(zfs),     USES_TEST(multipath), USES_TEST(gaps), USES_TEST(stop),
-		USES_TEST(raw),     USES_TEST(units),
+		USES_TEST(nothing),   USES_TEST(mounted), USES_TEST(data),
+		USES_TEST(swap),      USES_TEST(holders), USES_TEST(sata),
+		USES_TEST(loop),      USES_TEST(btrfs),   USES_TEST(zfs),
+		USES_TEST(multipath), USES_TEST(gaps),    USES_TEST(stop),
+		USES_TEST(raw),       USES_TEST(units),   USES_TEST(btrfs_on_volume),
 	};
 
 	return cmocka_run_group_tests_name("use_disk", tests, NULL, NULL);
