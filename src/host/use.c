@@ -223,3 +223,12 @@ const struct use_facts *host_use_mounts(struct host *host)
 	host->use->has_mounts = true;
 	return host->use;
 }
+
+const struct use_facts *host_use_fstab(struct host *host)
+{
+	(void)host_use(host);
+	if (!host->use->has_fstab)
+		use_read_fstab(host, host->use);
+	host->use->has_fstab = true;
+	return host->use;
+}

@@ -30,6 +30,8 @@ enum use_kind {
 	USE_NODE,  /* a process that has another node of it open: serial, USB, HID, compute */
 };
 
+#define USE_FSTAB "etc/fstab"
+
 /* One thing that would break, or be lost, with the device. */
 struct device_use {
 	enum use_kind kind;
@@ -68,6 +70,13 @@ struct class_device {
 struct mount {
 	uint32_t major, minor;
 	const char *source, *target, *type;
+};
+
+/* A line of etc/fstab that counts when the host starts: one without noauto and nofail. */
+struct fstab_line {
+	const char *source; /* "dev/sda1", of UUID=1b2c "dev/disk/by-uuid/1b2c", "server:/srv" */
+	const char *target; /* where links in it lead: "/srv" */
+	const char *type;   /* "swap" */
 };
 
 struct route {
@@ -140,6 +149,11 @@ struct use_facts {
 	size_t n_swaps;
 	int swap_error;
 
+	bool has_fstab; /* host_use_fstab() has read the next three */
+	struct fstab_line *fstab;
+	size_t n_fstab;
+	int fstab_error; /* 0 when the host has no such file, too */
+
 	bool has_routes; /* an interface was looked at */
 	struct route *route;
 	size_t n_routes;
@@ -171,6 +185,9 @@ struct use_facts {
 const struct use_facts *host_use(struct host *host);
 /* With mounts and swaps. */
 const struct use_facts *host_use_mounts(struct host *host);
+
+/* With USE_FSTAB. */
+const struct use_facts *host_use_fstab(struct host *host);
 
 /* What uses @f, kind by kind; read at the first call, as long as host->use is the same. */
 const struct device_uses *host_read_uses(struct host *host, const struct pci_function *f);

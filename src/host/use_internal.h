@@ -47,6 +47,11 @@ const char *use_unit_name(struct arena *a, const char *path, const char *suffix)
 
 void use_read_classes(struct host *host, struct use_facts *ret);
 void use_read_mounts(struct host *host, struct use_facts *ret);
+void use_read_fstab(struct host *host, struct use_facts *ret);
+/* The node that a tag of fstab means: "dev/disk/by-label/my\\x20data" of LABEL and "my data". */
+const char *use_tag_node(struct arena *a, const char *tag, const char *value);
+/* Where the boot mounts what is to be mounted at @path: links in it are followed. */
+const char *use_mount_point(struct host *host, const char *path);
 /* Sockets of the SSH servers that this program descends from. */
 struct session {
 	unsigned long inode[64];

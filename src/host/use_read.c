@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What there is to use, and what file systems and swap use of it, read once for all devices:
-// entries of sys/class with their real paths, mounts and swaps. The tables of proc are read through
-// the root and parsed from memory by libmount, which knows their quoting (mangle_path() of
-// fs/seq_file.c).
+// entries of sys/class with their real paths, mounts and swaps, now and by etc/fstab. The tables
+// are read through the root and parsed from memory by libmount, which knows their quoting
+// (mangle_path() of fs/seq_file.c, fstab(5)).
 
 #include "base/dl.h"
 #include "base/text.h"
@@ -28,7 +28,9 @@
 	X(mnt_fs_get_devno) \
 	X(mnt_fs_get_source) \
 	X(mnt_fs_get_target) \
-	X(mnt_fs_get_fstype)
+	X(mnt_fs_get_fstype) \
+	X(mnt_fs_get_options) \
+	X(mnt_fs_get_tag)
 
 static struct {
 	SYMBOLS(DL_POINTER)
@@ -169,6 +171,53 @@ static void read_swaps(struct host *host, struct use_facts *use)
 			use_grown(&host->arena, use->swap, use->n_swaps, &size, sizeof(*use->swap));
 		use->swap[use->n_swaps++] = *source == '/' ? source + 1 : source;
 	}
+}
+
+static bool has_option(const char *options, const char *option)
+{
+	size_t n = strlen(option);
+
+	for (const char *at = options; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strncmp(at, option, n) == 0 && (!at[n] || at[n] == ','))
+			return true;
+	}
+	return false;
+}
+
+static void add_fstab_line(struct host *host, struct use_facts *use, size_t *size,
+			   struct libmnt_fs *row)
+{
+	struct arena *a = &host->arena;
+	const char *options = lm.mnt_fs_get_options(row), *target = lm.mnt_fs_get_target(row);
+	const char *tag, *value;
+
+	if (has_option(options, "nofail") || has_option(options, "noauto"))
+		return;
+	bool has_tag = lm.mnt_fs_get_tag(row, &tag, &value) == 0;
+	const char *source = copy(host, lm.mnt_fs_get_source(row));
+	use->fstab = use_grown(a, use->fstab, use->n_fstab, size, sizeof(*use->fstab));
+	use->fstab[use->n_fstab++] = (struct fstab_line){
+		.source = has_tag ? use_tag_node(a, tag, value) : source + (*source == '/'),
+		.target = target && *target == '/' ? use_mount_point(host, target)
+						   : copy(host, target),
+		.type = copy(host, lm.mnt_fs_get_fstype(row)),
+	};
+}
+
+void use_read_fstab(struct host *host, struct use_facts *ret)
+{
+	CLEANUP(free_table) struct libmnt_table *table = NULL;
+	struct libmnt_fs *row;
+	size_t size = 0;
+	int error = parse_table(host, USE_FSTAB, &table);
+
+	ret->fstab_error = error == -ENOENT ? 0 : error;
+	if (error)
+		return;
+	CLEANUP(free_iter) struct libmnt_iter *iter = lm.mnt_new_iter(MNT_ITER_FORWARD);
+	while (iter && lm.mnt_table_next_fs(table, iter, &row) == 0)
+		add_fstab_line(host, ret, &size, row);
 }
 
 void use_read_classes(struct host *host, struct use_facts *ret)

@@ -8,10 +8,7 @@
 #include "host/host.h"
 #include "setup/internal.h"
 
-#include <errno.h>
 #include <string.h>
-
-#define FSTAB "etc/fstab"
 
 static bool is_allowed(const struct setup_wish *wish, enum use_kind kind)
 {
@@ -36,46 +33,21 @@ static bool is_of_system(const char *target)
 	return str_starts(target, "boot/");
 }
 
-static bool has_option(const char *options, const char *option)
-{
-	size_t n = strlen(option);
-
-	for (const char *at = options; at; at = strchr(at, ',')) {
-		at += *at == ',';
-		if (strncmp(at, option, n) == 0 && (!at[n] || at[n] == ','))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Whether the boot waits for what is mounted at @target, or for any swap when that is NULL. 0 or 1,
  * or why that cannot be told: a host without the file waits for nothing.
  */
 static int is_in_fstab(const struct setup_work *work, const char *target)
 {
-	struct bytes text;
-	const char *rest, *line;
-	size_t n;
-	int error = root_read(work->host->root, work->arena, FSTAB, &text);
+	const struct use_facts *facts = host_use_fstab(work->host);
 
-	if (error < 0)
-		return error == -ENOENT ? 0 : error;
-	rest = text.data;
-	while (text_next_line(&rest, &line, &n)) {
-		const char *at = arena_strndup(work->arena, line, n);
-		const char *source = text_next_word(work->arena, &at);
-		const char *where = text_next_word(work->arena, &at);
-		const char *type = text_next_word(work->arena, &at);
-		const char *options = text_next_word(work->arena, &at);
+	for (size_t i = 0; i < facts->n_fstab; i++) {
+		const struct fstab_line *line = &facts->fstab[i];
 
-		if (!source || *source == '#' || !type ||
-		    (options && (has_option(options, "nofail") || has_option(options, "noauto"))))
-			continue;
-		if (target ? str_eq(where, target) : str_eq(type, "swap"))
+		if (target ? str_eq(line->target, target) : str_eq(line->type, "swap"))
 			return 1;
 	}
-	return 0;
+	return facts->fstab_error;
 }
 
 /* As judge_gap() does: of a host that is not running nothing is refused that is not known. */
@@ -84,7 +56,7 @@ static const char *why_fstab(const struct setup_work *work, const char *target, 
 	int found = is_in_fstab(work, target);
 
 	if (found < 0 && root_is_live(work->host->root))
-		return arena_concat(work->arena, "whether " FSTAB " names it cannot be told: ",
+		return arena_concat(work->arena, "whether " USE_FSTAB " names it cannot be told: ",
 				    strerror(-found));
 	return found > 0 ? says : NULL;
 }
@@ -100,7 +72,7 @@ static const char *mounted_at(struct arena *a, const struct device_use *use)
 static const char *why_disk(const struct setup_work *work, const struct device_use *use)
 {
 	if (str_eq(use->where, "proc/swaps"))
-		return why_fstab(work, NULL, FSTAB " has it turned on at boot");
+		return why_fstab(work, NULL, USE_FSTAB " has it turned on at boot");
 	const char *target = mounted_at(work->arena, use);
 	/* what is mounted from its holder is a use of its own */
 	if (!target && strstr(use->what, " is a part of "))
@@ -109,7 +81,7 @@ static const char *why_disk(const struct setup_work *work, const struct device_u
 		return "whether the host needs that at its start cannot be told";
 	if (is_of_system(target + (*target == '/')))
 		return "the host does not start without it";
-	return why_fstab(work, target, FSTAB " has it mounted at boot");
+	return why_fstab(work, target, USE_FSTAB " has it mounted at boot");
 }
 
 /* ---- networks ---- */

@@ -148,6 +148,15 @@ static void test_disk(void **state)
 	machine_ok(m, plan_of(m, DISK));
 	temporary_file(&m->t, "etc/fstab", "# x\n/dev/nvme0n1 /srv ext4 defaults 0 2\n");
 	machine_says(m, plan_of(m, DISK), "etc/fstab has it mounted at boot; --allow disk");
+	/* as the boot reads it: slashes, quoting and links do not make it another place */
+	temporary_file(&m->t, "etc/fstab", "/dev/nvme0n1 //srv/ ext4 defaults 0 2\n");
+	machine_says(m, plan_of(m, DISK), "etc/fstab has it mounted at boot");
+	temporary_link(&m->t, "data", "/mnt/../my disk");
+	temporary_directories(&m->t, "my disk/x");
+	temporary_file(&m->t, "etc/fstab", "LABEL=\"d\" /data/a\\040b ext4 defaults 0 2\n");
+	put_disk(m, "/my\\040disk/a\\040b");
+	machine_says(m, plan_of(m, DISK), "etc/fstab has it mounted at boot");
+	put_disk(m, "/srv");
 	/* one that cannot be read is not one that does not name it */
 	assert_int_equal(unlink(temporary_path(&m->t, "etc/fstab")), 0);
 	temporary_directories(&m->t, "etc/fstab/x");
