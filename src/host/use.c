@@ -229,6 +229,8 @@ const struct use_facts *host_use_fstab(struct host *host)
 	(void)host_use(host);
 	if (!host->use->has_fstab)
 		use_read_fstab(host, host->use);
+	if (!host->use->has_fstab && host->use->n_fstab > 0)
+		use_read_block_names(host, host->use);
 	host->use->has_fstab = true;
 	return host->use;
 }

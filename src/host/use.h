@@ -58,6 +58,7 @@ struct device_uses {
 	size_t n;
 	struct use_gap *gap; /* at most one for each kind and place */
 	size_t n_gaps;
+	struct names blocks; /* its disks, their partitions and what is built on them: "dm-0" */
 };
 
 /* An entry of sys/class: "block", "nvme0n1p2", its directory below sys/devices. */
@@ -77,6 +78,22 @@ struct fstab_line {
 	const char *source; /* "dev/sda1", of UUID=1b2c "dev/disk/by-uuid/1b2c", "server:/srv" */
 	const char *target; /* where links in it lead: "/srv" */
 	const char *type;   /* "swap" */
+};
+
+/* By which names a block device can be found, and what is on it. */
+struct block_names {
+	const char *name;    /* "dm-0" */
+	struct names node;   /* "dev/dm-0", "dev/mapper/vg-root", "dev/disk/by-uuid/1b2c" */
+	const char *fs_type; /* ID_FS_TYPE: "ext4", "crypto_LUKS"; "": udev found nothing on it */
+	bool is_known;       /* to udev */
+};
+
+/* Where that is what a line of fstab names. */
+enum fstab_place {
+	FSTAB_ELSEWHERE,
+	FSTAB_HERE,
+	/* it is not there now, and LUKS, LVM, an array or a pool here may hold it */
+	FSTAB_HIDDEN,
 };
 
 struct route {
@@ -149,10 +166,12 @@ struct use_facts {
 	size_t n_swaps;
 	int swap_error;
 
-	bool has_fstab; /* host_use_fstab() has read the next three */
+	bool has_fstab; /* host_use_fstab() has read the next five */
 	struct fstab_line *fstab;
 	size_t n_fstab;
-	int fstab_error; /* 0 when the host has no such file, too */
+	int fstab_error;           /* 0 when the host has no such file, too */
+	struct block_names *block; /* of all; none where fstab has no line */
+	size_t n_blocks;
 
 	bool has_routes; /* an interface was looked at */
 	struct route *route;
@@ -188,6 +207,9 @@ const struct use_facts *host_use_mounts(struct host *host);
 
 /* With USE_FSTAB. */
 const struct use_facts *host_use_fstab(struct host *host);
+/* Whether the device with these uses has what @line names; on which block device then. */
+enum fstab_place host_fstab_place(struct host *host, const struct device_uses *uses,
+				  const struct fstab_line *line, const char **ret_block);
 
 /* What uses @f, kind by kind; read at the first call, as long as host->use is the same. */
 const struct device_uses *host_read_uses(struct host *host, const struct pci_function *f);

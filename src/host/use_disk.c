@@ -260,9 +260,24 @@ static void add_holders(struct use_search *search, const char *disk, const char 
 	}
 }
 
+static void add_block(struct use_search *search, const char *name)
+{
+	struct names *blocks = &search->found->blocks;
+
+	for (size_t i = 0; i < blocks->n; i++) {
+		if (str_eq(blocks->name[i], name))
+			return;
+	}
+	blocks->name = use_grown(&search->host->arena, blocks->name, blocks->n, &search->block_size,
+				 sizeof(*blocks->name));
+	blocks->name[blocks->n++] = name;
+}
+
 static void add_uses(struct use_search *search, const char *disk, const char *name, int depth)
 {
 	size_t before = search->found->n;
+
+	add_block(search, name);
 
 	add_mounts(search, disk, name);
 	add_btrfs(search, name, search->found->n > before);

@@ -14,7 +14,7 @@ struct use_search {
 	const struct pci_function *f;
 	const struct use_facts *facts;
 	struct device_uses *found;
-	size_t size, gap_size;
+	size_t size, gap_size, block_size;
 	enum use_kind kind; /* that is being looked for: where gaps belong */
 };
 
@@ -50,6 +50,8 @@ void use_read_mounts(struct host *host, struct use_facts *ret);
 void use_read_fstab(struct host *host, struct use_facts *ret);
 /* The node that a tag of fstab means: "dev/disk/by-label/my\\x20data" of LABEL and "my data". */
 const char *use_tag_node(struct arena *a, const char *tag, const char *value);
+/* The names of all block devices, in @ret. */
+void use_read_block_names(struct host *host, struct use_facts *ret);
 /* Where the boot mounts what is to be mounted at @path: links in it are followed. */
 const char *use_mount_point(struct host *host, const char *path);
 /* Sockets of the SSH servers that this program descends from. */

@@ -2,7 +2,8 @@
 // What the host does without, once functions are reserved. A use ends with the reboot by itself, so
 // most of what a handover refuses is a note here. Refused is what keeps the host from coming up or
 // from being reached: a file system that it is told to mount (systemd.mount(5): without "nofail"
-// the boot ends in the emergency shell), swap of fstab, and the interface of the default route.
+// the boot ends in the emergency shell), mounted now or not, swap of fstab that is on, and the
+// interface of the default route.
 
 #include "base/text.h"
 #include "host/host.h"
@@ -112,12 +113,11 @@ static bool is_lost(const struct device_use *use)
 	return !use->held && use->kind != USE_GUEST;
 }
 
+/* @why the host needs it; NULL: it does not. */
 static int judge(const struct setup_work *work, const struct setup_wish *wish,
-		 const struct pci_function *f, const struct device_use *use, struct plan *plan,
-		 struct err *e)
+		 const struct pci_function *f, const struct device_use *use, const char *why,
+		 struct plan *plan, struct err *e)
 {
-	const char *why = why_needed(work, use);
-
 	if (why && !is_allowed(wish, use->kind))
 		return err_refuse(e,
 				  "%s cannot be reserved: %s (%s), and %s; --allow %s reserves it "
@@ -128,6 +128,65 @@ static int judge(const struct setup_work *work, const struct setup_wish *wish,
 			  arena_printf(work->arena, "%s: %s (%s)%s%s", f->name, use->what,
 				       use->where, why ? "; " : "", why ? why : ""));
 	return 0;
+}
+
+static bool is_used(const struct setup_work *work, const struct device_uses *uses,
+		    const struct fstab_line *line, const char *block)
+{
+	const char *swap = arena_concat(work->arena, block, " is swap space");
+
+	for (size_t i = 0; i < uses->n; i++) {
+		const char *target = mounted_at(work->arena, &uses->use[i]);
+
+		if (target ? str_eq(target, line->target) : str_eq(uses->use[i].what, swap))
+			return true;
+	}
+	return false;
+}
+
+/* What the boot looks for on its disks, and nothing has mounted or turned on now. */
+static int judge_line(const struct setup_work *work, const struct setup_wish *wish,
+		      const struct pci_function *f, const struct device_uses *uses,
+		      const struct fstab_line *line, struct plan *plan, struct err *e)
+{
+	struct arena *a = work->arena;
+	struct device_use use = { .kind = USE_DISK, .where = USE_FSTAB };
+	const char *block, *why;
+	enum fstab_place place = host_fstab_place(work->host, uses, line, &block);
+
+	if (place == FSTAB_ELSEWHERE || is_used(work, uses, line, block))
+		return 0;
+	if (str_eq(line->type, "swap")) {
+		/* swap.target fails, and sysinit.target only wants it */
+		if (place == FSTAB_HERE)
+			plan_note(a, plan, NOTE_LOSS,
+				  arena_printf(a,
+					       "%s: %s is turned on as swap at boot (%s), which "
+					       "waits for it in vain, with systemd for 90 s, and "
+					       "goes on",
+					       f->name, block, USE_FSTAB));
+		return 0;
+	}
+	use.what = arena_printf(a, place == FSTAB_HERE ? "%s holds %s" : "%s may hold %s", block,
+				line->target);
+	why = place == FSTAB_HERE
+		      ? USE_FSTAB " has it mounted at boot"
+		      : arena_printf(a,
+				     "%s, which is to be mounted there at boot, is not there now",
+				     line->source);
+	return judge(work, wish, f, &use, why, plan, e);
+}
+
+static int judge_fstab(const struct setup_work *work, const struct setup_wish *wish,
+		       const struct pci_function *f, const struct device_uses *uses,
+		       struct plan *plan, struct err *e)
+{
+	const struct use_facts *facts = host_use_fstab(work->host);
+	int error = 0;
+
+	for (size_t i = 0; i < facts->n_fstab && error == 0; i++)
+		error = judge_line(work, wish, f, uses, &facts->fstab[i], plan, e);
+	return error;
 }
 
 static const char *interface_of(const struct setup_work *work, const struct pci_function *f)
@@ -187,9 +246,12 @@ int loss_judge(const struct setup_work *work, const struct setup_wish *wish, str
 		int error = 0;
 
 		for (size_t k = 0; error == 0 && k < uses->n; k++)
-			error = judge(work, wish, f, &uses->use[k], plan, e);
+			error = judge(work, wish, f, &uses->use[k], why_needed(work, &uses->use[k]),
+				      plan, e);
 		for (size_t k = 0; error == 0 && k < uses->n_gaps; k++)
 			error = judge_gap(work, wish, f, &uses->gap[k], e);
+		if (error == 0 && uses->blocks.n > 0)
+			error = judge_fstab(work, wish, f, uses, plan, e);
 		if (error < 0)
 			return error;
 		note_kind(work, f, plan);

@@ -179,6 +179,76 @@ static void test_disk(void **state)
 	machine_says(m, plan_of(m, DISK), "nvme0n1 is swap space");
 }
 
+/* What udev knows of the disk, on which nothing is mounted. */
+static void unmount_disk(struct machine *m, const char *database)
+{
+	put_disk(m, "x");
+	temporary_file(&m->t, "proc/self/mountinfo",
+		       "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n"
+		       "23 22 8:1 / /boot rw - vfat /dev/sda1 rw\n");
+	temporary_file(&m->t, "run/udev/data/b259:0", database);
+}
+
+/* A boot waits for what fstab names, whether it is mounted when the plan is made or not. */
+static void test_fstab(void **state)
+{
+	static const char *const lines[] = {
+		"/dev/nvme0n1 /data ext4 defaults 0 2\n",
+		"UUID=1b2c /data ext4 defaults 0 2\n",
+		"LABEL=my\\040data /data ext4 defaults 0 2\n",
+		"/dev/disk/by-id/nvme-x /data ext4 defaults 0 2\n",
+		"/dev/mapper/vg-data /data ext4 defaults 0 2\n",
+	};
+	struct machine *m = *state;
+
+	unmount_disk(m, "S:disk/by-uuid/1b2c\nS:disk/by-label/my\\x20data\n"
+			"S:disk/by-id/nvme-x\nS:mapper/vg-data\nE:ID_FS_TYPE=ext4\n");
+	machine_ok(m, plan_of(m, DISK));
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		temporary_file(&m->t, "etc/fstab", lines[i]);
+		machine_says(m, plan_of(m, DISK), "nvme0n1 holds /data (etc/fstab), and etc/fstab");
+		machine_ok(m, plan_of(m, NIC));
+	}
+	temporary_file(&m->t, "etc/fstab", "UUID=1b2c /data ext4 nofail 0 2\n");
+	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "UUID=3d4e /data ext4 defaults 0 2\nx:/y /z nfs\n");
+	machine_ok(m, plan_of(m, DISK));
+	/* without its swap the host comes up, later */
+	temporary_file(&m->t, "etc/fstab", "UUID=1b2c none swap sw 0 0\n");
+	machine_ok(m, plan_of(m, DISK));
+	assert_true(has_note(m, NOTE_LOSS, "nvme0n1 is turned on as swap at boot"));
+}
+
+/* What LUKS, LVM or an array holds has no name until it is opened. */
+static void test_fstab_hidden(void **state)
+{
+	struct machine *m = *state;
+
+	temporary_file(&m->t, "etc/fstab", "/dev/mapper/data /data ext4 defaults 0 2\n");
+	unmount_disk(m, "E:ID_FS_TYPE=crypto_LUKS\n");
+	machine_says(m, plan_of(m, DISK),
+		     "nvme0n1 may hold /data (etc/fstab), and dev/mapper/data");
+	unmount_disk(m, "E:ID_FS_TYPE=LVM2_member\n");
+	machine_says(m, plan_of(m, DISK), "nvme0n1 may hold /data");
+	unmount_disk(m, "E:ID_PART_TABLE_TYPE=gpt\n");
+	machine_ok(m, plan_of(m, DISK));
+	unmount_disk(m, "E:ID_FS_TYPE=zfs_member\n");
+	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "tank/data /data zfs defaults 0 0\n");
+	machine_says(m, plan_of(m, DISK), "nvme0n1 may hold /data");
+	/* it is elsewhere: opened, or mounted */
+	unmount_disk(m, "E:ID_FS_TYPE=crypto_LUKS\n");
+	temporary_file(&m->t, "etc/fstab", "/dev/mapper/data /data ext4 defaults 0 2\n");
+	temporary_link(&m->t, "sys/class/block/dm-0", "../../devices/virtual/block/dm-0");
+	temporary_file(&m->t, "sys/devices/virtual/block/dm-0/dm/name", "data\n");
+	machine_ok(m, plan_of(m, DISK));
+	/* opened here */
+	temporary_link(&m->t,
+		       "sys/devices/pci0000:00/" BRIDGE "/" DISK "/nvme/nvme0/nvme0n1/holders/dm-0",
+		       "../../x");
+	machine_says(m, plan_of(m, DISK), "dm-0 holds /data (etc/fstab), and etc/fstab has it");
+}
+
 static void test_network(void **state)
 {
 	static const char *allowed[] = { "network" };
@@ -358,6 +428,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_room, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_read_only, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_disk, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_fstab, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_fstab_hidden, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_network, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_functions, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_other_setup, machine_start, machine_stop),
