@@ -333,6 +333,8 @@ void setup_ask_all(struct host *host)
 	};
 	struct pci_function *f = NULL;
 
+	/* the first function may have no disk */
+	(void)host_use_fstab(host);
 	for (size_t i = 0; i < host->n_functions && !f; i++) {
 		if (!host->functions[i].error && !pci_is_bridge(&host->functions[i]))
 			f = &host->functions[i];

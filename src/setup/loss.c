@@ -34,11 +34,8 @@ static bool is_of_system(const char *target)
 	return str_starts(target, "boot/");
 }
 
-/*
- * Whether the boot waits for what is mounted at @target, or for any swap when that is NULL. 0 or 1,
- * or why that cannot be told: a host without the file waits for nothing.
- */
-static int is_in_fstab(const struct setup_work *work, const char *target)
+/* @says when the boot waits for what is mounted at @target, or for any swap when that is NULL. */
+static const char *why_fstab(const struct setup_work *work, const char *target, const char *says)
 {
 	const struct use_facts *facts = host_use_fstab(work->host);
 
@@ -46,20 +43,9 @@ static int is_in_fstab(const struct setup_work *work, const char *target)
 		const struct fstab_line *line = &facts->fstab[i];
 
 		if (target ? str_eq(line->target, target) : str_eq(line->type, "swap"))
-			return 1;
+			return says;
 	}
-	return facts->fstab_error;
-}
-
-/* As judge_gap() does: of a host that is not running nothing is refused that is not known. */
-static const char *why_fstab(const struct setup_work *work, const char *target, const char *says)
-{
-	int found = is_in_fstab(work, target);
-
-	if (found < 0 && root_is_live(work->host->root))
-		return arena_concat(work->arena, "whether " USE_FSTAB " names it cannot be told: ",
-				    strerror(-found));
-	return found > 0 ? says : NULL;
+	return NULL;
 }
 
 static const char *mounted_at(struct arena *a, const struct device_use *use)
@@ -130,6 +116,20 @@ static int judge(const struct setup_work *work, const struct setup_wish *wish,
 	return 0;
 }
 
+/* As a rule, of a host that is not running nothing is refused that is not known. */
+static int judge_gap(const struct setup_work *work, const struct setup_wish *wish,
+		     const struct pci_function *f, const struct use_gap *gap, struct err *e)
+{
+	bool decides = !gap->held && (gap->kind == USE_DISK || gap->kind == USE_NETWORK);
+
+	if (!decides || !root_is_live(work->host->root) || is_allowed(wish, gap->kind))
+		return 0;
+	return err_refuse(e,
+			  "%s cannot be reserved: whether the host needs it cannot be told, %s "
+			  "could not be read (%s); --allow %s reserves it all the same",
+			  f->name, gap->where, strerror(-gap->error), use_kind_word(gap->kind));
+}
+
 static bool is_used(const struct setup_work *work, const struct device_uses *uses,
 		    const struct fstab_line *line, const char *block)
 {
@@ -182,8 +182,17 @@ static int judge_fstab(const struct setup_work *work, const struct setup_wish *w
 		       struct plan *plan, struct err *e)
 {
 	const struct use_facts *facts = host_use_fstab(work->host);
-	int error = 0;
+	struct use_gap gap = { USE_DISK, false, USE_FSTAB, facts->fstab_error };
+	int error = gap.error ? judge_gap(work, wish, f, &gap, e) : 0;
 
+	if (gap.error && error == 0)
+		plan_note(
+			work->arena, plan, NOTE_LOSS,
+			arena_printf(
+				work->arena,
+				"%s: whether the boot waits for its disks is not known: " USE_FSTAB
+				" could not be read (%s)",
+				f->name, strerror(-gap.error)));
 	for (size_t i = 0; i < facts->n_fstab && error == 0; i++)
 		error = judge_line(work, wish, f, uses, &facts->fstab[i], plan, e);
 	return error;
@@ -222,19 +231,6 @@ static void note_kind(const struct setup_work *work, const struct pci_function *
 				       "%s: what is plugged into this card shows nothing of the "
 				       "host any more, from its start on",
 				       f->name));
-}
-
-static int judge_gap(const struct setup_work *work, const struct setup_wish *wish,
-		     const struct pci_function *f, const struct use_gap *gap, struct err *e)
-{
-	bool decides = !gap->held && (gap->kind == USE_DISK || gap->kind == USE_NETWORK);
-
-	if (!decides || !root_is_live(work->host->root) || is_allowed(wish, gap->kind))
-		return 0;
-	return err_refuse(e,
-			  "%s cannot be reserved: whether the host needs it cannot be told, %s "
-			  "could not be read (%s); --allow %s reserves it all the same",
-			  f->name, gap->where, strerror(-gap->error), use_kind_word(gap->kind));
 }
 
 int loss_judge(const struct setup_work *work, const struct setup_wish *wish, struct plan *plan,

@@ -160,7 +160,11 @@ static void test_disk(void **state)
 	/* one that cannot be read is not one that does not name it */
 	assert_int_equal(unlink(temporary_path(&m->t, "etc/fstab")), 0);
 	temporary_directories(&m->t, "etc/fstab/x");
-	machine_says(m, plan_of(m, DISK), "whether etc/fstab names it cannot be told: Is a dir");
+	machine_says(m, plan_of(m, DISK), "etc/fstab could not be read (Is a directory)");
+	machine_wish(m, DISK, NULL);
+	m->host.root->live = false;
+	machine_ok(m, machine_plan(m));
+	assert_true(has_note(m, NOTE_LOSS, "is not known: etc/fstab could not be read"));
 	assert_int_equal(rmdir(temporary_path(&m->t, "etc/fstab")), 0);
 	machine_ok(m, plan_of(m, DISK));
 	temporary_file(&m->t, "etc/fstab", "/dev/nvme0n1 /srv ext4 defaults 0 2\n");
