@@ -25,7 +25,7 @@ def script(name, top):
         text = f.read()
     helper = re.search(r"[^\s()]+/passthru-early(?=[\s)])", text)[0]
     assert helper.startswith("/"), name
-    for path in (helper, "/etc/passthru/devices", "/usr/share/initramfs-tools/hook-functions"):
+    for path in (helper, "/etc/passthru/devices", "/proc/cmdline", "/usr/share/initramfs-tools/hook-functions"):
         text = text.replace(path, top + path)
     return text, top + helper
 
@@ -68,6 +68,35 @@ def unit_loads():
 SAY = "%s() { echo %s $*; }\n"
 
 
+def gives_up():
+    """Where init of mkinitcpio opens a shell: functions stand in for what would restart this machine."""
+    top = tempfile.mkdtemp()
+    text, _ = script("mkinitcpio-hook", top)
+    text = SAY % ("sleep", "sleep") + SAY % ("reboot", "reboot") + text + "\nrun_emergencyhook"
+    for words, restarts in (("quiet passthru.boot=1 passthru.trial=1 panic=30\n", True), ("passthru.trial=1", True),
+                            ("quiet passthru.boot=1\n", False), ("not.passthru.trial=1\n", False), ("", False)):
+        put(top + "/proc/cmdline", words)
+        saw = run(top, text)
+        test(saw.endswith("\nsleep 30\nreboot -f\n") if restarts else saw == "", "mkinitcpio-hook %s with '%s'" %
+             ("restarts" if restarts else "leaves the shell", words.strip()), saw)
+    shutil.rmtree(top)
+
+
+def units_are_sound():
+    """As the generator puts them into an image."""
+    name = "systemd understands the units of the trial"
+    if not shutil.which("systemd-analyze"):
+        test(True, name + " # SKIP systemd-analyze is not installed")
+        return
+    top = tempfile.mkdtemp()
+    for unit in ("passthru-trial.timer", "passthru-trial.service"):
+        shutil.copy(os.path.join(FOLDER, unit), top)
+    found = subprocess.run(["systemd-analyze", "verify", "--man=no", top + "/passthru-trial.timer", top + "/passthru-trial.service"],
+                           capture_output=True, text=True, check=False)
+    test(found.returncode == 0 and "passthru" not in found.stderr, name, found.stderr)
+    shutil.rmtree(top)
+
+
 def fills():
     for name, functions, call, shell in (
             ("initramfs-tools-hook", (), "", "sh"),
@@ -90,6 +119,8 @@ def fills():
             put(top + "/image/usr/lib/systemd/system/sysinit.target", "")
             saw = run(top, text, shell)
             test("add_runscript" not in saw and "sysinit.target.wants/passthru-early.service" in saw, "one with systemd gets the unit", saw)
+            test("emergency.target.wants/passthru-trial.timer" in saw and "add_file /usr/share/passthru/early/passthru-trial.service " in
+                 saw.replace("/usr/local/", "/usr/"), "and what restarts a trial that stops", saw)
         os.unlink(helper)
         saw = run(top, text, shell)
         test(saw == "", name + " does not fail without the helper", saw)
@@ -118,6 +149,8 @@ def order():
 
 loads()
 unit_loads()
+gives_up()
+units_are_sound()
 fills()
 order()
 end()
