@@ -203,13 +203,9 @@ static int one_shot_proof(struct host *host, const struct step *step, const char
 			  struct err *e)
 {
 	const struct boot_facts facts = { .host = host, .arena = &host->arena };
-	const char *line = boot_line(&facts, "proc/cmdline"), *wanted = step->data;
+	const char *next = boot_efi_text(&facts, "LoaderEntryOneShot"), *wanted = step->data;
 
 	(void)path;
-	/* this is the boot that it was wanted for, and the variable is used up */
-	if (line && boot_count_word(facts.arena, line, BOOTLOADER_TRIAL_WORD) > 0)
-		return 0;
-	const char *next = boot_efi_text(&facts, "LoaderEntryOneShot");
 	if (next && strcasecmp(next, wanted) == 0)
 		return 0;
 	return err_fail(e, -EIO, "the entry for the next boot is %s, not %s",

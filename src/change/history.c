@@ -15,6 +15,7 @@ static void describe(const struct change *change, struct change_info *ret)
 				     .state = change->state,
 				     .title = change->title,
 				     .time_s = change->time_s,
+				     .boot = change->boot,
 				     .continues = change->continues,
 				     .whys = change->whys };
 	ret->paths.name = arena_array(a, change->n, sizeof(*ret->paths.name));
@@ -49,6 +50,15 @@ int change_history(struct host *host, struct change_list *ret, struct err *e)
 									      problem.text) };
 	}
 	return 0;
+}
+
+int change_of_this_boot(struct host *host, const struct change_info *change)
+{
+	const char *now = journal_boot(host);
+
+	if (!change->boot || !*change->boot || !*now)
+		return -ENODATA;
+	return str_eq(change->boot, now);
 }
 
 bool change_in_place(const struct change_info *change)

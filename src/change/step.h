@@ -161,6 +161,7 @@ struct change_info {
 	enum change_state state;
 	const char *title;
 	int64_t time_s;      /* of its beginning, since 1970 */
+	const char *boot;    /* id of the boot in which it was made; "" or NULL: not known */
 	struct names whys;   /* of its steps */
 	struct names paths;  /* what it touched */
 	unsigned continues;  /* the change that it goes on with; 0: none */
@@ -250,6 +251,9 @@ MUST_CHECK int change_confirm(struct change_session *session, unsigned number, s
 
 /* All changes. Reads only, without the lock. */
 MUST_CHECK int change_history(struct host *host, struct change_list *ret, struct err *e);
+/* Whether it was made in the boot that runs: 1 or 0; -ENODATA where that is not known. Reads only.
+ */
+int change_of_this_boot(struct host *host, const struct change_info *change);
 /* Applied, confirmed or not, and neither half done nor undone. */
 bool change_in_place(const struct change_info *change);
 /* NULL: there is none of that number. */

@@ -21,8 +21,13 @@ static int consent(struct request *request, const struct setup_ask *ask, struct 
 	return ask_consent(request, "Do all this?", e);
 }
 
+/* NULL: there is none. */
 static const char *next_step(struct arena *a, const struct setup_plan *plan, unsigned number)
 {
+	if (plan->under_way)
+		return "passthru confirm";
+	if (!number)
+		return NULL;
 	if (plan->phase != SETUP_TRIAL)
 		return arena_printf(a, "reboot; `passthru undo %u` takes it back", number);
 	return arena_printf(a,
@@ -36,16 +41,18 @@ static void answer(struct request *request, const struct setup_ask *ask, unsigne
 		   const struct names *recovered)
 {
 	struct doc_node *root = doc_root(request->doc);
-	struct arena *a = &request->host->arena;
+	const char *next = next_step(&request->host->arena, &ask->plan, number);
 
 	setup_show_names(request, recovered);
 	doc_field(root, "change", number ? "Change" : NULL,
 		  number ? doc_number(number) : doc_none());
 	doc_field(root, "phase", NULL, doc_string(setup_phase_word(ask->plan.phase)));
-	doc_field(root, "next", number ? "Next" : NULL,
-		  doc_string(number ? next_step(a, &ask->plan, number) : NULL));
+	doc_field(root, "next", next ? "Next" : NULL, doc_string(next));
 	if (!number)
-		doc_note(root, "There was nothing to do: all of it is there.");
+		doc_note(root, ask->plan.under_way
+				       ? "There was nothing to do: this boot is the trial, and it "
+					 "came up as planned."
+				       : "There was nothing to do: all of it is there.");
 }
 
 /* What was put right is said beside the refusal too. */

@@ -183,7 +183,10 @@ static void add_steps(struct request *request, const struct setup_plan *plan)
 	struct doc_node *root = doc_root(request->doc);
 	struct doc_table *table =
 		doc_table(root, "steps", "Steps", columns, ARRAY_SIZE(columns), NULL,
-			  plan->by_hand ? NULL : "Nothing to do: all of it is there.");
+			  plan->by_hand     ? NULL
+			  : plan->under_way ? "Nothing to do but `passthru confirm`: this boot is "
+					      "the trial, and it came up as planned."
+					    : "Nothing to do: all of it is there.");
 	struct doc_node *text = doc_section(root, NULL, "Steps");
 
 	for (size_t i = 0; i < plan->now.n_steps; i++) {

@@ -12,6 +12,9 @@ static int check_boot(const struct setup_state *state, struct err *e)
 {
 	if (state->booted_trial)
 		return 0;
+	if (state->armed_in_this_boot == 1)
+		return err_refuse(e, "this boot is not the trial, which is the next one: reboot "
+				     "into it first");
 	if (state->booted)
 		return err_refuse(e, "this boot has passthru.boot=1, and is not the trial: "
 				     "'passthru setup' arms the trial again");

@@ -221,6 +221,23 @@ static int refuse_trial(const struct setup_work *work, const char *why, struct e
 	return -EOPNOTSUPP;
 }
 
+/* A trial that came up as planned waits for confirm; one that did not is put right and armed again.
+ */
+static int look_at_trial(const struct setup_work *work, struct setup_plan *ret, struct err *e)
+{
+	struct setup_arrivals arrivals;
+
+	if (!work->state.booted_trial)
+		return 0;
+	int error = setup_arrived(work->host, &work->state, &arrivals, e);
+	if (error < 0)
+		return error;
+	ret->under_way = arrivals.all;
+	if (ret->under_way)
+		ret->now.n_steps = 0;
+	return 0;
+}
+
 static int plan_both(struct setup_work *work, const struct setup_wish *wish, struct setup_plan *ret,
 		     struct err *e)
 {
@@ -245,10 +262,7 @@ static int plan_both(struct setup_work *work, const struct setup_wish *wish, str
 	trial.n_notes = ret->now.n_notes;
 	trial.notes_room = ret->now.notes_room;
 	ret->now = trial;
-	/* it is under way */
-	if (work->state.booted_trial)
-		ret->now.n_steps = 0;
-	return 0;
+	return look_at_trial(work, ret, e);
 }
 
 static int make_plan(struct setup_work *work, const struct setup_wish *wish, struct setup_plan *ret,
@@ -267,7 +281,7 @@ static int make_plan(struct setup_work *work, const struct setup_wish *wish, str
 	if (error == 0)
 		error = keep_needed(work->host, &ret->now, e);
 	/* nothing is to come but what runs already */
-	if (ret->now.n_steps == 0 && (work->state.booted_trial || ret->phase == SETUP_PERMANENT))
+	if (ret->now.n_steps == 0 && (ret->under_way || ret->phase == SETUP_PERMANENT))
 		ret->now.n_notes = 0;
 	ret->now.continues = work->state.permanent ? work->state.permanent : work->state.trial;
 	ret->later.continues = work->state.trial;

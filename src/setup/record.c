@@ -152,6 +152,19 @@ static int check_interrupted(const struct change_list *list, struct err *e)
 	return 0;
 }
 
+/* The last of the changes of a trial is what the next boot is to be like. */
+static int armed_in_this_boot(struct host *host, const struct change_list *list,
+			      const struct change_info *trial)
+{
+	const struct change_info *last = trial;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (change_goes_with(list, &list->changes[i], trial))
+			last = &list->changes[i];
+	}
+	return change_of_this_boot(host, last);
+}
+
 static int read_numbers(struct host *host, struct setup_state *ret, struct err *e)
 {
 	const struct change_info *last = NULL;
@@ -174,6 +187,7 @@ static int read_numbers(struct host *host, struct setup_state *ret, struct err *
 		return error;
 	if (ret->phase == SETUP_TRIAL) {
 		ret->trial = last->number;
+		ret->armed_in_this_boot = armed_in_this_boot(host, &list, last);
 	} else {
 		ret->permanent = last->number;
 		ret->trial = last->continues;
@@ -223,14 +237,17 @@ int setup_read(struct host *host, struct setup_state *ret, struct err *e)
 	*ret = (struct setup_state){ .phase = record.phase,
 				     .words = record.words,
 				     .kernel = record.phase == SETUP_TRIAL ? record.kernel : NULL,
-				     .confirm_auto = record.confirm_auto };
+				     .confirm_auto = record.confirm_auto,
+				     .armed_in_this_boot = -ENODATA };
+	if (error == 0)
+		error = read_numbers(host, ret, e);
 	host_read_kernel(host, &kernel);
 	if (root_is_live(host->root) && kernel.command_line.error == 0) {
 		ret->booted = has_word(&kernel, SETUP_SWITCH);
-		ret->booted_trial = ret->booted && has_word(&kernel, BOOTLOADER_TRIAL_WORD);
+		ret->booted_trial = ret->booted && ret->phase == SETUP_TRIAL &&
+				    ret->armed_in_this_boot != 1 &&
+				    has_word(&kernel, BOOTLOADER_TRIAL_WORD);
 	}
-	if (error == 0)
-		error = read_numbers(host, ret, e);
 	if (error == 0 && record.phase != SETUP_NONE)
 		error = read_devices(host, ret, e);
 	return error;

@@ -62,13 +62,17 @@ struct setup_state {
 	size_t n_records;
 	/* of the running kernel; false of a root that is not running */
 	bool booted;       /* its command line has SETUP_SWITCH */
-	bool booted_trial; /* and BOOTLOADER_TRIAL_WORD */
+	bool booted_trial; /* it is the trial's: has BOOTLOADER_TRIAL_WORD, and began afterwards */
+	/* 1: the trial was set up, or armed again, in the boot that runs, so it is yet to come; 0:
+	 * before it; negative: not known, or no trial */
+	int armed_in_this_boot;
 };
 
 /* A plan with what a document about it tells. */
 struct setup_plan {
 	enum setup_phase phase;      /* that @now leads to */
 	struct plan now;             /* what setup does, only what is needed: n_steps 0, nothing */
+	bool under_way;              /* this boot is the trial, as planned: only confirm is left */
 	struct plan later;           /* what confirm does then; no steps: nothing */
 	struct names words;          /* for every normal entry */
 	struct names trial_words;    /* for the trial alone */

@@ -35,7 +35,7 @@ struct machine {
 	struct pci_function *functions[4];
 	struct setup_wish wish;
 	struct setup_plan plan;
-	unsigned number;
+	unsigned number, n_boots;
 };
 
 /* ---- the programs ---- */
@@ -219,6 +219,7 @@ static inline void machine_system(struct machine *m)
 {
 	temporary_file(&m->t, "proc/cmdline", COMMAND_LINE "\n");
 	temporary_file(&m->t, "proc/sys/kernel/osrelease", OLD "\n");
+	temporary_file(&m->t, "proc/sys/kernel/random/boot_id", "a\n");
 	machine_kernel(m, OLD);
 	machine_kernel(m, NEW);
 	temporary_file(&m->t, "boot/loader/loader.conf", "default debian-*\n");
@@ -361,6 +362,9 @@ static inline void machine_boot(struct machine *m, const char *words, bool arriv
 {
 	static const char *const names[] = { GPU, AUDIO };
 	char text[1024];
+
+	snprintf(text, sizeof(text), "%08x-0000-4000-8000-000000000000\n", ++m->n_boots);
+	temporary_file(&m->t, "proc/sys/kernel/random/boot_id", text);
 
 	(void)unlink(temporary_path(&m->t, ONE_SHOT));
 	snprintf(text, sizeof(text), COMMAND_LINE "%s%s\n", *words ? " " : "", words);

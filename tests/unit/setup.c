@@ -129,6 +129,73 @@ static void test_failed_trial(void **state)
 	machine_is_as_before(m);
 }
 
+static size_t steps_of(struct machine *m, const char *program)
+{
+	size_t n = 0;
+
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	for (size_t i = 0; i < m->plan.now.n_steps; i++) {
+		const struct step *step = &m->plan.now.steps[i];
+
+		n += step->kind == STEP_COMMAND && strcmp(step->argv[0], program) == 0;
+	}
+	return n;
+}
+
+/* The words of a trial that was taken back say nothing of the one that is set up in its boot. */
+static void test_another_setup_in_a_trial_boot(void **state)
+{
+	struct machine *m = *state;
+	struct setup_arrivals arrivals;
+	struct setup_undone undone;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, TRIAL_WORDS, true);
+	machine_ok(m, machine_undo(m, &undone));
+	assert_false(state_of(m).booted_trial);
+	m->wish.iommu_pt = true;
+	machine_ok(m, machine_setup(m));
+	assert_int_equal(m->number, 2);
+	assert_true(machine_exists(m, ONE_SHOT));
+	assert_false(state_of(m).booted_trial);
+	machine_plan_is_empty(m);
+	assert_false(m->plan.under_way);
+	machine_says(m, machine_confirm(m, &arrivals), "not the trial, which is the next one");
+	machine_boot(m, TRIAL_WORDS " iommu=pt", true);
+	assert_true(state_of(m).booted_trial);
+	machine_plan_is_empty(m);
+	assert_true(m->plan.under_way);
+	machine_ok(m, machine_confirm(m, &arrivals));
+}
+
+/* A trial that came up otherwise than planned is armed again from there, with what it lacked. */
+static void test_armed_again_in_the_trial_boot(void **state)
+{
+	struct machine *m = *state;
+	struct setup_arrivals arrivals;
+	struct bytes usual;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, TRIAL_WORDS, false);
+	assert_int_equal(steps_of(m, "bootctl"), 1);
+	assert_int_equal(steps_of(m, "mkinitramfs"), 0);
+	assert_int_equal(root_read_max(m->host.root, &m->host.arena, "boot/initrd.img-" OLD,
+				       1 << 20, &usual),
+			 0);
+	temporary_bytes(&m->t, "boot/initrd.img-" OLD ".passthru", usual.data, usual.n);
+	assert_int_equal(steps_of(m, "mkinitramfs"), 1);
+	machine_ok(m, machine_setup(m));
+	assert_int_equal(m->number, 2);
+	assert_true(machine_exists(m, ONE_SHOT));
+	machine_plan_is_empty(m);
+	machine_says(m, machine_confirm(m, &arrivals), "not the trial, which is the next one");
+	machine_boot(m, TRIAL_WORDS, true);
+	machine_plan_is_empty(m);
+	machine_ok(m, machine_confirm(m, &arrivals));
+	assert_int_equal(m->number, 3);
+}
+
 /* A trial boot in which the driver was faster, or a word is missing, is not kept. */
 static void test_not_arrived(void **state)
 {
@@ -344,6 +411,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cycle, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_no_trial, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_failed_trial, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_another_setup_in_a_trial_boot, machine_start,
+						machine_stop),
+		cmocka_unit_test_setup_teardown(test_armed_again_in_the_trial_boot, machine_start,
+						machine_stop),
 		cmocka_unit_test_setup_teardown(test_not_arrived, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_missing_word, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_confirm_auto, machine_start, machine_stop),
