@@ -83,11 +83,33 @@ static int list(struct host *host, struct err *e)
 
 /* ---- undo ---- */
 
-static void print_differences(struct host *host, unsigned number)
+/* What is undone together, the last first. */
+struct chain {
+	const struct change_info **changes;
+	unsigned *numbers;
+	size_t n;
+};
+
+static struct chain chain_of(struct arena *a, const struct change_list *list,
+			     const struct change_info *first)
+{
+	struct chain chain = { .changes = arena_array(a, list->n, sizeof(*chain.changes)),
+			       .numbers = arena_array(a, list->n, sizeof(*chain.numbers)) };
+
+	for (size_t i = list->n; i-- > 0;) {
+		if (!change_goes_with(list, &list->changes[i], first))
+			continue;
+		chain.numbers[chain.n] = list->changes[i].number;
+		chain.changes[chain.n++] = &list->changes[i];
+	}
+	return chain;
+}
+
+static void print_differences(struct host *host, const struct chain *chain)
 {
 	struct change_differences differences;
 
-	if (change_differs(host, number, &differences, NULL) < 0)
+	if (change_all_differ(host, chain->changes, chain->n, &differences, NULL) < 0)
 		return; /* the refusal itself is said */
 	for (size_t i = 0; i < differences.n; i++) {
 		const struct change_difference *difference = &differences.list[i];
@@ -102,13 +124,37 @@ static void print_differences(struct host *host, unsigned number)
 	}
 }
 
+/* All of them are looked at before the first is touched. */
+static int undo_chain(struct change_session *session, const struct chain *chain,
+		      const struct change_undo_how *how, struct err *e)
+{
+	struct arena *a = &session->host->arena;
+	unsigned number;
+	int error = change_undo_check(session, chain->numbers, chain->n, how, e);
+
+	if (error < 0) {
+		print_differences(session->host, chain);
+		return error;
+	}
+	for (size_t i = 0; i < chain->n; i++) {
+		error = change_undo(session, chain->numbers[i], how, &number, e);
+		if (error < 0 && i == 0)
+			return error;
+		if (error < 0) {
+			fprintf(stderr, "passthru-rescue: %s\n", doc_plain(a, e->text));
+			return EXIT_PARTLY;
+		}
+		printf("change %u (%s) is undone\n", number,
+		       doc_plain(a, chain->changes[i]->title));
+	}
+	return EXIT_DONE;
+}
+
 static int undo_all(struct change_session *session, unsigned asked,
 		    const struct change_undo_how *how, struct err *e)
 {
 	struct host *host = session->host;
 	struct change_list changes;
-	bool some = false;
-	unsigned number;
 	int error = change_history(host, &changes, e);
 
 	if (error < 0)
@@ -119,29 +165,15 @@ static int undo_all(struct change_session *session, unsigned asked,
 	if (asked && asked == session->recovered_number &&
 	    (!first || first->state == CHANGE_UNDONE))
 		return EXIT_DONE;
-	for (size_t i = changes.n; first && i-- > 0;) {
-		const struct change_info *change = &changes.changes[i];
-
-		if (!change_goes_with(&changes, change, first))
-			continue;
-		error = change_undo(session, change->number, how, &number, e);
-		if (error < 0) {
-			print_differences(host, change->number);
-			if (some)
-				fprintf(stderr, "passthru-rescue: %s\n",
-					doc_plain(&host->arena, e->text));
-			return some ? EXIT_PARTLY : error;
-		}
-		printf("change %u (%s) is undone\n", number,
-		       doc_plain(&host->arena, change->title));
-		some = true;
-	}
 	if (asked && !first)
 		return err_refuse(e, "there is no change %u", asked);
 	if (!first && session->recovered.n == 0)
 		return err_refuse(e, changes.n ? "there is no change to undo"
 					       : "there is no change to undo" NO_CHANGES);
-	return EXIT_DONE;
+	if (!first)
+		return EXIT_DONE;
+	const struct chain chain = chain_of(&host->arena, &changes, first);
+	return undo_chain(session, &chain, how, e);
 }
 
 static int undo(struct host *host, const struct invocation *in, struct err *e)

@@ -170,3 +170,40 @@ int change_differs(struct host *host, unsigned number, struct change_differences
 	}
 	return 0;
 }
+
+/* A file that one of those before @at has changed as well is judged by that one. */
+static bool is_overtaken(const struct change_info *const *changes, size_t at, const char *path)
+{
+	for (size_t i = 0; i < at; i++) {
+		const struct names *paths = &changes[i]->paths;
+
+		for (size_t k = 0; k < paths->n; k++) {
+			if (str_eq(paths->name[k], path))
+				return true;
+		}
+	}
+	return false;
+}
+
+int change_all_differ(struct host *host, const struct change_info *const *changes, size_t n,
+		      struct change_differences *ret, struct err *e)
+{
+	struct change_differences *some = arena_array(&host->arena, n, sizeof(*some));
+	size_t n_all = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int error = change_differs(host, changes[i]->number, &some[i], e);
+		if (error < 0)
+			return error;
+		n_all += some[i].n;
+	}
+	*ret = (struct change_differences){ .list = arena_array(&host->arena, n_all,
+								sizeof(*ret->list)) };
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < some[i].n; k++) {
+			if (!is_overtaken(changes, i, some[i].list[k].path))
+				ret->list[ret->n++] = some[i].list[k];
+		}
+	}
+	return 0;
+}

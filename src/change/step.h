@@ -267,6 +267,9 @@ bool change_goes_with(const struct change_list *list, const struct change_info *
 /* What others have changed since the change @number. Reads only. */
 MUST_CHECK int change_differs(struct host *host, unsigned number, struct change_differences *ret,
 			      struct err *e);
+/* The same for @changes, which are to be undone in this order. Reads only. */
+MUST_CHECK int change_all_differ(struct host *host, const struct change_info *const *changes,
+				 size_t n, struct change_differences *ret, struct err *e);
 
 /*
  * The lines that differ, in unified form with three lines around them. "" when there are none; NULL

@@ -61,42 +61,6 @@ static int choose(struct host *host, unsigned number, struct undo_ask *ret, stru
 	return 0;
 }
 
-/* A file that a later one of them has changed as well is judged by that one. */
-static bool is_overtaken(const struct undo_ask *ask, size_t at, const char *path)
-{
-	for (size_t i = 0; i < at; i++) {
-		const struct names *paths = &ask->changes[i]->paths;
-
-		for (size_t k = 0; k < paths->n; k++) {
-			if (str_eq(paths->name[k], path))
-				return true;
-		}
-	}
-	return false;
-}
-
-static int read_differences(struct host *host, struct undo_ask *ask, struct err *e)
-{
-	struct change_differences *all = &ask->differences, *some;
-	size_t n = 0;
-
-	some = arena_array(&host->arena, ask->n, sizeof(*some));
-	for (size_t i = 0; i < ask->n; i++) {
-		int error = change_differs(host, ask->changes[i]->number, &some[i], e);
-		if (error < 0)
-			return error;
-		n += some[i].n;
-	}
-	all->list = arena_array(&host->arena, n, sizeof(*all->list));
-	for (size_t i = 0; i < ask->n; i++) {
-		for (size_t k = 0; k < some[i].n; k++) {
-			if (!is_overtaken(ask, i, some[i].list[k].path))
-				all->list[all->n++] = some[i].list[k];
-		}
-	}
-	return 0;
-}
-
 /* Of those that undo does not make anew. */
 static size_t count_refusing(const struct change_differences *differences)
 {
@@ -191,7 +155,7 @@ static int run_undo(struct request *request, struct err *e)
 				 request->argument[0]);
 	error = choose(request->host, (unsigned)number, &ask, e);
 	if (error == 0)
-		error = read_differences(request->host, &ask, e);
+		error = change_all_differ(request->host, ask.changes, ask.n, &ask.differences, e);
 	if (error < 0)
 		return error;
 	bool refused = count_refusing(&ask.differences) > 0 && !options->keep_changed;
