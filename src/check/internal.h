@@ -22,8 +22,6 @@ bool is_known_item(const char *item, const char *const *known);
 /* The maker of the processor. */
 bool is_intel(const struct host_facts *facts);
 bool is_amd(const struct host_facts *facts);
-/* A table that may not be read, or is not understood, is there all the same. */
-bool firmware_table_is_there(const struct firmware_table *table);
 /*
  * Whose kind of IOMMU it is: what the firmware describes, and where that is nothing, what goes with
  * the processor. A virtual machine may have Intel's on a processor of AMD.

@@ -7,8 +7,6 @@
 #include "base/text.h"
 #include "check/internal.h"
 
-#include <errno.h>
-
 const char *next_item(struct arena *a, const char **list)
 {
 	*list += strspn(*list, ",");
@@ -54,12 +52,6 @@ bool is_amd(const struct host_facts *facts)
 	static const char *const vendors[] = { "AuthenticAMD", "HygonGenuine", NULL };
 
 	return vendor_is(facts, vendors);
-}
-
-bool firmware_table_is_there(const struct firmware_table *table)
-{
-	return table->error == 0 || table->error == -EBADMSG || table->error == -EACCES ||
-	       table->error == -EPERM;
 }
 
 bool iommu_is_intel(const struct host_facts *facts)

@@ -186,6 +186,12 @@ bool iommu_unit_remaps_interrupts(const struct iommu_unit *unit)
 
 /* ---- firmware ---- */
 
+bool firmware_table_is_there(const struct firmware_table *table)
+{
+	return table->error == 0 || table->error == -EBADMSG || table->error == -EACCES ||
+	       table->error == -EPERM;
+}
+
 static void read_tables(struct host *host, struct platform_facts *ret)
 {
 	struct arena *a = &host->arena;

@@ -63,6 +63,8 @@ struct platform_facts {
 
 void host_read_platform(struct host *host, struct platform_facts *ret);
 
+/* Whether there is such a table, be it malformed, or for root alone to read. */
+bool firmware_table_is_there(const struct firmware_table *table);
 /* Bits of an address that the unit translates: MGAW and the widest page table of its CAP. */
 unsigned iommu_unit_width(const struct iommu_unit *unit);
 /* ECAP.IR: the unit can remap interrupts. */

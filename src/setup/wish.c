@@ -137,7 +137,8 @@ static int add_iommu(const struct setup_work *work, const struct setup_wish *wis
 	if (error < 0)
 		return error;
 	/* what is on because of our word is no reason to leave that word out */
-	if (p->dmar && (!has_unit(p, IOMMU_INTEL) || is_ours(work, "intel_iommu=on")))
+	if (firmware_table_is_there(&p->dmar_table) &&
+	    (!has_unit(p, IOMMU_INTEL) || is_ours(work, "intel_iommu=on")))
 		add(words, "intel_iommu=on");
 	if (!wish->iommu_pt)
 		return 0;

@@ -87,6 +87,24 @@ static void test_iommu(void **state)
 	refused(m, "no IOMMU that its firmware tells of");
 }
 
+/* An ordinary user sees that there is a DMAR and no more: the plan is the one that root would get.
+ */
+static void test_iommu_unreadable(void **state)
+{
+	struct machine *m = *state;
+	uid_t own = geteuid();
+
+	put_dmar(m);
+	without_unit(m);
+	assert_int_equal(chmod(temporary_path(&m->t, "sys/firmware/acpi/tables/DMAR"), 0), 0);
+	assert_int_equal(chmod(m->t.path, 0755), 0);
+	if (own == 0)
+		assert_int_equal(seteuid(65534), 0);
+	words_are(m, "passthru.boot=1 intel_iommu=on");
+	assert_int_equal(m->host.facts->platform.dmar_table.error, -EACCES);
+	assert_int_equal(seteuid(own), 0);
+}
+
 /* What is on because of our word stays asked for. */
 static void test_iommu_again(void **state)
 {
@@ -227,6 +245,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_iommu, start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_iommu_unreadable, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_iommu_again, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_pages, start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_processors, start, machine_stop),
