@@ -178,6 +178,8 @@ struct use_facts {
 	size_t n_routes;
 	int route_error;
 	const char *route_where;
+	bool has_grounded;     /* a default route goes by an interface that is no hardware */
+	struct names grounded; /* interfaces of hardware, and what stands on them */
 	struct ssh_connection *ssh;
 	size_t n_ssh;
 	int ssh_error;

@@ -63,6 +63,12 @@ struct session {
 void use_read_session(struct host *host, struct session *ret);
 bool use_is_session(const struct session *session, unsigned long inode);
 
+/*
+ * A use when the default route may go through the first of @interfaces, which stand on each other,
+ * without the kernel showing it; @before: what was found of them begins there.
+ */
+void use_add_lost_way(struct use_search *search, const struct names *interfaces, size_t before);
+
 void use_read_keyboards(struct host *host, struct use_facts *ret);
 
 void use_find_disks(struct use_search *search);

@@ -460,6 +460,8 @@ void use_find_network(struct use_search *search)
 		}
 		if (search->found->n == before)
 			add_idle(search, device->name);
+		const struct names interfaces = { chain.name, chain.n };
+		use_add_lost_way(search, &interfaces, before);
 	}
 	add_hidden(search);
 	if (!any)

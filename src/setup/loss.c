@@ -75,7 +75,7 @@ static const char *why_disk(const struct setup_work *work, const struct device_u
 
 static const char *why_network(const struct device_use *use)
 {
-	if (strstr(use->what, " has the default route"))
+	if (strstr(use->what, "default route"))
 		return "the host may not be reached without it";
 	if (str_starts(use->what, "an SSH connection "))
 		return "who administers the host is connected through it";

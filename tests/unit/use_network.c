@@ -129,6 +129,53 @@ static void test_bridge_and_bond(void **state)
 			    "ip link set eth0 nomaster");
 }
 
+#define DEFAULT_BY(name) name "\t" ZERO8 "\t0101A8C0\t0003\t0\t0\t100\t" ZERO8 "\t0\t0\t0\n"
+
+/* The host's own port of an Open vSwitch bridge: only the hardware's is linked to ovs-system. */
+static void test_open_vswitch(void **state)
+{
+	struct uses *u = *state;
+
+	put_interface(u, "eth0");
+	put_virtual(u, "ovs-system", NULL);
+	put_virtual(u, "br-ex", NULL);
+	put_routes(u, DEFAULT_BY("br-ex"));
+	assert_use(u, NIC, USE_NETWORK, false, "eth0 is up, without a route");
+	assert_int_equal(uses_count(u, NIC, USE_NETWORK), 1);
+	put_upper(u, uses_path(u, NIC, "/net/eth0"), "ovs-system", true);
+	assert_use(u, NIC, USE_NETWORK, true,
+		   "the default route goes by br-ex, which may stand on eth0");
+	/* another way is known */
+	put_interface(u, "eth1");
+	put_routes(u, DEFAULT_BY("br-ex") DEFAULT_BY("eth1"));
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "goes by"));
+}
+
+static void test_pppoe(void **state)
+{
+	static const char head[] = "Id       Address              Device\n";
+	struct uses *u = *state;
+	char text[256];
+
+	put_interface(u, "eth0");
+	put_virtual(u, "ppp0", "ppp");
+	put_routes(u, DEFAULT_BY("ppp0"));
+	/* by a modem, or not to be told */
+	assert_use(u, NIC, USE_NETWORK, true, "the default route goes by ppp0");
+	snprintf(text, sizeof(text), "%s00000011 00:11:22:33:44:55     eth0\n", head);
+	fake_file(&u->k->tree, "proc/net/pppoe", text);
+	assert_use(u, NIC, USE_NETWORK, true, "goes by ppp0, which may stand on eth0");
+	snprintf(text, sizeof(text), "%s00000011 00:11:22:33:44:55     eth1\n", head);
+	fake_file(&u->k->tree, "proc/net/pppoe", text);
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "goes by"));
+	/* over a VLAN */
+	put_virtual(u, "eth0.7", "vlan");
+	put_upper(u, uses_path(u, NIC, "/net/eth0"), "eth0.7", false);
+	snprintf(text, sizeof(text), "%s00000011 00:11:22:33:44:55   eth0.7\n", head);
+	fake_file(&u->k->tree, "proc/net/pppoe", text);
+	assert_use(u, NIC, USE_NETWORK, true, "goes by ppp0, which may stand on eth0");
+}
+
 static void test_vlan(void **state)
 {
 	struct uses *u = *state;
@@ -238,6 +285,7 @@ int main(void)
 		USES_TEST(nothing),         USES_TEST(default_route), USES_TEST(v6),
 		USES_TEST(bridge_and_bond), USES_TEST(vlan),          USES_TEST(ssh),
 		USES_TEST(session),         USES_TEST(namespace),     USES_TEST(gaps),
+		USES_TEST(open_vswitch),    USES_TEST(pppoe),
 	};
 
 	return cmocka_run_group_tests_name("use_network", tests, NULL, NULL);
