@@ -166,6 +166,9 @@ struct use_facts {
 	size_t n_swaps;
 	int swap_error;
 
+	bool has_root;                    /* an interface that is in use was looked at */
+	const struct mount *network_root; /* the one at / when it comes over the network, or NULL */
+
 	bool has_fstab; /* host_use_fstab() has read the next five */
 	struct fstab_line *fstab;
 	size_t n_fstab;

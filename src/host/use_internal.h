@@ -69,6 +69,9 @@ bool use_is_session(const struct session *session, unsigned long inode);
  */
 void use_add_lost_way(struct use_search *search, const struct names *interfaces, size_t before);
 
+/* A use when the root file system may come through the first of @interfaces. */
+void use_add_network_root(struct use_search *search, const struct names *interfaces, size_t before);
+
 void use_read_keyboards(struct host *host, struct use_facts *ret);
 
 void use_find_disks(struct use_search *search);

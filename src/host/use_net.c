@@ -462,6 +462,7 @@ void use_find_network(struct use_search *search)
 			add_idle(search, device->name);
 		const struct names interfaces = { chain.name, chain.n };
 		use_add_lost_way(search, &interfaces, before);
+		use_add_network_root(search, &interfaces, before);
 	}
 	add_hidden(search);
 	if (!any)

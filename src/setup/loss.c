@@ -77,6 +77,8 @@ static const char *why_network(const struct device_use *use)
 {
 	if (strstr(use->what, "default route"))
 		return "the host may not be reached without it";
+	if (str_starts(use->what, "/ is mounted over the network"))
+		return "the host does not start without it";
 	if (str_starts(use->what, "an SSH connection "))
 		return "who administers the host is connected through it";
 	return NULL;

@@ -151,6 +151,42 @@ static void test_open_vswitch(void **state)
 	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "goes by"));
 }
 
+static void mount_root(struct uses *u, const char *line)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "22 1 0:21 / /proc rw - proc proc rw\n%s\n", line);
+	fake_file(&u->k->tree, "proc/self/mountinfo", text);
+}
+
+/* Its root comes over the network: any interface with a route may be the way. */
+static void test_network_root(void **state)
+{
+	static const char session[] =
+		"sys/devices/platform/host6/session1/target6:0:0/6:0:0:0/block/sdb";
+	struct uses *u = *state;
+
+	put_interface(u, "eth0");
+	mount_root(u, "29 1 0:40 / / rw - nfs4 10.0.0.5:/root rw");
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "over the network"));
+	put_routes(u, "eth0\t0000000A\t" ZERO8 "\t0001\t0\t0\t0\t000000FF\t0\t0\t0\n");
+	assert_use(u, NIC, USE_NETWORK, true, "/ is mounted over the network (10.0.0.5:/root)");
+	/* a volume on a disk of iSCSI */
+	uses_block(u, session, "8:16", NULL);
+	uses_block(u, "sys/devices/virtual/block/dm-0", "254:0", NULL);
+	fake_file(&u->k->tree, "sys/devices/virtual/block/dm-0/dm/name", "vg-root\n");
+	mount_root(u, "29 1 0:32 / / rw - btrfs /dev/mapper/vg-root rw");
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "over the network"));
+	fake_link(&u->k->tree, "sys/devices/virtual/block/dm-0/slaves/sdb", "x");
+	assert_use(u, NIC, USE_NETWORK, true,
+		   "/ is mounted over the network (/dev/mapper/vg-root)");
+	mount_root(u, "29 1 8:16 / / rw - ext4 /dev/root rw");
+	assert_use(u, NIC, USE_NETWORK, true, "/ is mounted over the network (/dev/root)");
+	mount_root(u,
+		   "29 1 8:17 / / rw - ext4 /dev/sda1 rw\n30 1 8:16 / /srv rw - ext4 /dev/sdb rw");
+	assert_null(uses_find(uses_of(u, NIC), USE_NETWORK, "over the network"));
+}
+
 static void test_pppoe(void **state)
 {
 	static const char head[] = "Id       Address              Device\n";
@@ -285,7 +321,7 @@ int main(void)
 		USES_TEST(nothing),         USES_TEST(default_route), USES_TEST(v6),
 		USES_TEST(bridge_and_bond), USES_TEST(vlan),          USES_TEST(ssh),
 		USES_TEST(session),         USES_TEST(namespace),     USES_TEST(gaps),
-		USES_TEST(open_vswitch),    USES_TEST(pppoe),
+		USES_TEST(open_vswitch),    USES_TEST(pppoe),         USES_TEST(network_root),
 	};
 
 	return cmocka_run_group_tests_name("use_network", tests, NULL, NULL);
