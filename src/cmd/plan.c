@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// passthru plan: what `passthru setup` would do to this host, or to one that is mounted or recorded
+// passthru plan: what `passthru setup` would do to this host, or to one that was recorded
 // elsewhere. Changes nothing.
 
 #include "cmd/setup_answer.h"

@@ -121,17 +121,50 @@ static const char *add_setup(struct request *request)
 	return next;
 }
 
+/* A system that a rescue system has mounted shows no devices; what was set up stands in its files.
+ */
+static bool is_mounted_with_setup(struct host *host)
+{
+	struct setup_state state;
+
+	return !root_is_live(host->root) &&
+	       (setup_read(host, &state, NULL) < 0 || state.phase != SETUP_NONE);
+}
+
+static void answer_mounted(struct request *request, const char *problem)
+{
+	static const char *const lists[] = { "gpus", "vfio", "failed", "unknown", "warnings" };
+	struct doc_node *root = doc_root(request->doc);
+
+	host_read_facts(request->host);
+	doc_field(root, "functions", "PCI functions",
+		  doc_unknown(arena_strdup(&request->host->arena, problem)));
+	doc_field(root, "iommu", NULL, doc_none());
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		doc_field(root, lists[i], NULL, doc_none());
+	(void)add_setup(request);
+	doc_field(root, "next", "Next step",
+		  doc_string("passthru history and passthru undo, with the same --root"));
+}
+
 static int run_status(struct request *request, struct err *e)
 {
 	struct host *host = request->host;
 	struct doc_node *root = doc_root(request->doc);
 	const struct selection none = { 0 };
 	struct verdict *verdicts;
+	struct err problem = { 0 };
 	size_t n;
 
-	int error = host_read_pci(host, e);
-	if (error < 0)
+	int error = host_read_pci(host, &problem);
+	if (error == -ENOENT && is_mounted_with_setup(host)) {
+		answer_mounted(request, problem.text);
+		return ANSWER_YES;
+	}
+	if (error < 0) {
+		*e = problem;
 		return error;
+	}
 	host_read_facts(host);
 	check_run(host, &none, &host->arena, &verdicts, &n);
 	const struct verdict *iommu = find_verdict(verdicts, n, "iommu-active");

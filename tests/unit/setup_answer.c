@@ -247,6 +247,19 @@ static void rescued(void **state)
 	from_rescue = true;
 	ask(m, "history", NULL);
 	says(m, ANSWER_YES, "  in place");
+	/* only what is on its disk */
+	static const char *const gone[] = { "sys", "proc" };
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+		assert_int_equal(rename(temporary_path(&m->t, gone[i]),
+					temporary_path(&m->programs, gone[i])),
+				 0);
+	ask(m, "status", NULL);
+	says(m, ANSWER_YES, "PCI functions:  unknown");
+	says(m, ANSWER_YES, "Setup:          permanent\n");
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+		assert_int_equal(rename(temporary_path(&m->programs, gone[i]),
+					temporary_path(&m->t, gone[i])),
+				 0);
 	ask(m, "undo", "--yes", NULL);
 	from_rescue = false;
 	says(m, ANSWER_YES, "Taken back:  1\n");
