@@ -9,6 +9,7 @@
 #include "cmd/setup_wish.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define NODES_MAX 1023 /* CONFIG_NODES_SHIFT is 10 at most */
@@ -270,6 +271,51 @@ static int select_devices(struct request *request, unsigned allowed, struct setu
 	return 0;
 }
 
+/* ---- parameters of kvm ---- */
+
+/* @name "": whether the module shows any. */
+static int look_parameter(struct host *host, const char *module, const char *name)
+{
+	return root_look(host->root, &host->arena,
+			 arena_printf(&host->arena, "sys/module/%s/parameters%s%s", module,
+				      *name ? "/" : "", name));
+}
+
+/*
+ * The kernel passes over a parameter that its module does not have. Not all of them are in sysfs,
+ * so one is wrong only where another of these modules has it.
+ */
+static int check_parameter(struct host *host, const char *word, struct err *e)
+{
+	static const char *const modules[] = { "kvm", "kvm_intel", "kvm_amd" };
+	struct arena *a = &host->arena;
+	const char *dot = strchr(word, '.'), *equals = strchr(word, '=');
+	const char *module = arena_strndup(a, word, (size_t)(dot - word));
+	char *name = arena_strndup(a, dot + 1, (size_t)(equals - dot - 1));
+
+	for (char *c = name; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	if (look_parameter(host, module, "") < 0 || look_parameter(host, module, name) != -ENOENT)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		if (look_parameter(host, modules[i], name) == 0)
+			return err_usage(e,
+					 "%s has no parameter %s, but %s has (sys/module/%s/"
+					 "parameters): give --kvm %s.%s",
+					 module, name, modules[i], modules[i], modules[i], dot + 1);
+	}
+	return 0;
+}
+
+static int check_parameters(struct host *host, const struct names *words, struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < words->n; i++)
+		error = check_parameter(host, words->name[i], e);
+	return error;
+}
+
 int setup_ask(struct request *request, const struct setup_options *options, struct setup_ask *ret,
 	      struct err *e)
 {
@@ -282,6 +328,8 @@ int setup_ask(struct request *request, const struct setup_options *options, stru
 	error = parse(&host->arena, options, &ret->wish, &allowed, e);
 	if (error == 0)
 		error = host_read_pci(host, e);
+	if (error == 0)
+		error = check_parameters(host, &ret->wish.kvm, e);
 	if (error == 0)
 		error = select_devices(request, allowed, ret, e);
 	if (error < 0)

@@ -63,6 +63,19 @@ static void refused(struct machine *m)
 	refuses(m, "bridge");
 	ask(m, "plan", "--hugepages=1T", GPU, NULL);
 	assert_int_equal(m->e.kind, ERR_USAGE);
+	temporary_file(&m->t, "sys/module/kvm/parameters/ignore_msrs", "N\n");
+	temporary_file(&m->t, "sys/module/kvm_intel/parameters/nested", "Y\n");
+	ask(m, "plan", "--kvm=nested=1", GPU, NULL);
+	assert_int_equal(m->e.kind, ERR_USAGE);
+	assert_string_equal(m->e.text, "kvm has no parameter nested, but kvm_intel has "
+				       "(sys/module/kvm_intel/parameters): give --kvm "
+				       "kvm_intel.nested=1");
+	ask(m, "plan", "--kvm=kvm_intel.nested=1", GPU, NULL);
+	says(m, ANSWER_YES, "kvm_intel.nested=1");
+	ask(m, "plan", "--kvm=ignore-msrs=1", GPU, NULL);
+	says(m, ANSWER_YES, "kvm.ignore-msrs=1");
+	ask(m, "plan", "--kvm=not_in_sysfs=1", GPU, NULL);
+	says(m, ANSWER_YES, "kvm.not_in_sysfs=1");
 }
 
 static void set_up(struct machine *m)
