@@ -73,7 +73,7 @@ struct mount {
 	const char *source, *target, *type;
 };
 
-/* A line of etc/fstab that counts when the host starts: one without noauto and nofail. */
+/* A line of etc/fstab that counts when the host starts: one that the boot waits for. */
 struct fstab_line {
 	const char *source; /* "dev/sda1", of UUID=1b2c "dev/disk/by-uuid/1b2c", "server:/srv" */
 	const char *target; /* where links in it lead: "/srv" */

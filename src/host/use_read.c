@@ -190,10 +190,15 @@ static void add_fstab_line(struct host *host, struct use_facts *use, size_t *siz
 {
 	struct arena *a = &host->arena;
 	const char *options = lm.mnt_fs_get_options(row), *target = lm.mnt_fs_get_target(row);
+	/* what no boot waits for */
+	static const char *const later[] = { "nofail", "noauto", "x-systemd.automount",
+					     "comment=systemd.automount" };
 	const char *tag, *value;
 
-	if (has_option(options, "nofail") || has_option(options, "noauto"))
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
+		if (has_option(options, later[i]))
+			return;
+	}
 	bool has_tag = lm.mnt_fs_get_tag(row, &tag, &value) == 0;
 	const char *source = copy(host, lm.mnt_fs_get_source(row));
 	use->fstab = use_grown(a, use->fstab, use->n_fstab, size, sizeof(*use->fstab));

@@ -215,6 +215,8 @@ static void test_fstab(void **state)
 	}
 	temporary_file(&m->t, "etc/fstab", "UUID=1b2c /data ext4 nofail 0 2\n");
 	machine_ok(m, plan_of(m, DISK));
+	temporary_file(&m->t, "etc/fstab", "UUID=1b2c /data ext4 ro,x-systemd.automount 0 2\n");
+	machine_ok(m, plan_of(m, DISK));
 	temporary_file(&m->t, "etc/fstab", "UUID=3d4e /data ext4 defaults 0 2\nx:/y /z nfs\n");
 	machine_ok(m, plan_of(m, DISK));
 	/* without its swap the host comes up, later */
