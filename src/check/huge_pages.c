@@ -11,18 +11,6 @@
 
 #define HUGEPAGES "sys/kernel/mm/hugepages"
 
-/* "1G", "2M", "2048k", as memparse() in lib/cmdline.c */
-static uint64_t parse_size(const char *text)
-{
-	static const char units[] = "kmgt";
-	uint64_t value = 0;
-
-	for (; *text >= '0' && *text <= '9' && value < UINT64_C(1) << 40; text++)
-		value = value * 10 + (uint64_t)(*text - '0');
-	const char *unit = *text ? strchr(units, *text | 0x20) : NULL;
-	return unit ? value << (10 * (unit - units + 1)) : value;
-}
-
 /* "4", "0:2,1:2" */
 static uint64_t parse_count(struct arena *a, const char *text)
 {
@@ -78,12 +66,12 @@ static void judge_requests(struct verdict *v, const struct host_facts *facts)
 {
 	const struct kernel_facts *kernel = &facts->kernel;
 	const struct kernel_parameter *p = kernel_parameter_last(kernel, "default_hugepagesz");
-	uint64_t size = p && p->value ? parse_size(p->value) : UINT64_C(2) << 20;
+	uint64_t size = p && p->value ? memory_page_bytes(p->value) : UINT64_C(2) << 20;
 
 	for (size_t i = 0; i < kernel->n_parameters; i++) {
 		p = &kernel->parameters[i];
 		if (kernel_same_name(p->name, "hugepagesz") && p->value)
-			size = parse_size(p->value);
+			size = memory_page_bytes(p->value);
 		else if (kernel_same_name(p->name, "hugepages"))
 			judge_request(v, &facts->memory, p, size);
 	}

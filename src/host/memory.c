@@ -185,3 +185,14 @@ void host_read_memory(struct host *host, struct memory_facts *ret)
 	read_nodes(host, ret);
 	read_limits(host, ret);
 }
+
+uint64_t memory_page_bytes(const char *text)
+{
+	static const char units[] = "kmgt";
+	uint64_t value = 0;
+
+	for (; *text >= '0' && *text <= '9' && value < UINT64_C(1) << 40; text++)
+		value = value * 10 + (uint64_t)(*text - '0');
+	const char *unit = *text ? strchr(units, *text | 0x20) : NULL;
+	return unit ? value << (10 * (unit - units + 1)) : value;
+}

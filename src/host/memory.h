@@ -48,4 +48,7 @@ struct memory_facts {
 #define MEMORY_INFO "proc/meminfo"
 #define MEMORY_LIMITS "proc/self/limits"
 
+/* The size of a page as hugepagesz= and default_hugepagesz= have it: "1G", "2M", "2048k"
+ * (memparse() in lib/cmdline.c). */
+uint64_t memory_page_bytes(const char *text);
 void host_read_memory(struct host *host, struct memory_facts *ret);

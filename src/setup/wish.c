@@ -166,6 +166,15 @@ static const char *size_text(struct arena *a, uint64_t bytes)
 	return arena_printf(a, "%" PRIu64 "K", bytes / kib);
 }
 
+/* Whether hugepages= counts pages of another size where no hugepagesz= stands before it. */
+static bool default_is_other(const struct setup_work *work, uint64_t bytes)
+{
+	const struct kernel_parameter *p =
+		kernel_parameter_last(&work->facts->kernel, "default_hugepagesz");
+
+	return p && p->value && memory_page_bytes(p->value) != bytes;
+}
+
 static int check_size(const struct setup_work *work, uint64_t bytes, struct err *e)
 {
 	const struct memory_facts *memory = &work->facts->memory;
@@ -183,7 +192,7 @@ static int check_size(const struct setup_work *work, uint64_t bytes, struct err 
 	const char *text = stands(work, "hugepagesz", size);
 	if (!text)
 		text = stands(work, "hugepagesz", arena_printf(a, "%" PRIu64 "K", bytes / 1024));
-	if (!text && !stands_at_all(work, "hugepagesz"))
+	if (!text && !stands_at_all(work, "hugepagesz") && !default_is_other(work, bytes))
 		text = stands_at_all(work, "hugepages");
 	if (text)
 		return refuse_contradiction(

@@ -162,6 +162,10 @@ static void test_pages(void **state)
 	refused(m, "hugepagesz=2M, and the kernel takes the number of pages of a size once only");
 	command_line(m, "hugepages=10");
 	refused(m, "hugepages=10");
+	command_line(m, "default_hugepagesz=2048k hugepages=10");
+	refused(m, "hugepages=10");
+	command_line(m, "default_hugepagesz=1G hugepages=1");
+	words_are(m, "passthru.boot=1 hugepagesz=2M hugepages=0:512");
 	command_line(m, "hugepagesz=1G hugepages=1");
 	words_are(m, "passthru.boot=1 hugepagesz=2M hugepages=0:512");
 }
