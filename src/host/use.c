@@ -215,6 +215,15 @@ const struct use_facts *host_use(struct host *host)
 	return use;
 }
 
+bool use_has_name(const struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (str_eq(names->name[i], name))
+			return true;
+	}
+	return false;
+}
+
 const struct use_facts *host_use_mounts(struct host *host)
 {
 	(void)host_use(host);

@@ -23,8 +23,7 @@ static bool device_number(struct use_search *search, const char *name, uint32_t 
 	return text && sscanf(text, "%u:%u", ret_major, ret_minor) == 2;
 }
 
-/* What device mapper calls it ("vg-root", under which it stands in /dev/mapper); NULL: no such. */
-static const char *mapped_name(struct use_search *search, const char *name)
+const char *use_mapped_name(struct use_search *search, const char *name)
 {
 	struct arena *a = &search->host->arena;
 
@@ -40,7 +39,7 @@ static void add_mounts(struct use_search *search, const char *disk, const char *
 	uint32_t major, minor;
 	bool numbered = device_number(search, name, &major, &minor);
 	const char *node = arena_concat(a, "/dev/", name);
-	const char *label = mapped_name(search, name);
+	const char *label = use_mapped_name(search, name);
 	const char *mapped =
 		label ? arena_concat(a, "/dev/", arena_concat(a, "mapper/", label)) : node;
 
@@ -243,7 +242,7 @@ static void add_holders(struct use_search *search, const char *disk, const char 
 	if (depth >= HOLDER_DEPTH_MAX || !use_list(search, path, &holders))
 		return;
 	for (size_t i = 0; i < holders.n; i++) {
-		const char *label = mapped_name(search, holders.name[i]);
+		const char *label = use_mapped_name(search, holders.name[i]);
 
 		use_add(search,
 			(struct device_use){
@@ -264,10 +263,8 @@ static void add_block(struct use_search *search, const char *name)
 {
 	struct names *blocks = &search->found->blocks;
 
-	for (size_t i = 0; i < blocks->n; i++) {
-		if (str_eq(blocks->name[i], name))
-			return;
-	}
+	if (use_has_name(blocks, name))
+		return;
 	blocks->name = use_grown(&search->host->arena, blocks->name, blocks->n, &search->block_size,
 				 sizeof(*blocks->name));
 	blocks->name[blocks->n++] = name;

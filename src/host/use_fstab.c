@@ -133,15 +133,6 @@ void use_read_block_names(struct host *host, struct use_facts *ret)
 	}
 }
 
-static bool has_name(const struct names *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		if (str_eq(names->name[i], name))
-			return true;
-	}
-	return false;
-}
-
 static bool is_mounted(const struct use_facts *facts, const char *target)
 {
 	for (size_t i = 0; i < facts->n_mounts; i++) {
@@ -177,11 +168,11 @@ enum fstab_place host_fstab_place(struct host *host, const struct device_uses *u
 	for (size_t i = 0; i < facts->n_blocks; i++) {
 		const struct block_names *block = &facts->block[i];
 
-		if (!has_name(&block->node, line->source))
+		if (!use_has_name(&block->node, line->source))
 			continue;
 		is_there = true;
 		*ret_block = block->name;
-		if (has_name(&uses->blocks, block->name))
+		if (use_has_name(&uses->blocks, block->name))
 			return FSTAB_HERE;
 	}
 	if (is_there || is_mounted(facts, line->target) ||
@@ -189,7 +180,7 @@ enum fstab_place host_fstab_place(struct host *host, const struct device_uses *u
 		return FSTAB_ELSEWHERE;
 	for (size_t i = 0; i < facts->n_blocks; i++) {
 		*ret_block = facts->block[i].name;
-		if (has_name(&uses->blocks, *ret_block) && can_hide(&facts->block[i], line))
+		if (use_has_name(&uses->blocks, *ret_block) && can_hide(&facts->block[i], line))
 			return FSTAB_HIDDEN;
 	}
 	return FSTAB_ELSEWHERE;

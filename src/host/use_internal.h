@@ -52,6 +52,9 @@ void use_read_fstab(struct host *host, struct use_facts *ret);
 const char *use_tag_node(struct arena *a, const char *tag, const char *value);
 /* The names of all block devices, in @ret. */
 void use_read_block_names(struct host *host, struct use_facts *ret);
+/* What device mapper calls it ("vg-root", under which it stands in /dev/mapper); NULL: no such. */
+const char *use_mapped_name(struct use_search *search, const char *name);
+bool use_has_name(const struct names *names, const char *name);
 /* Where the boot mounts what is to be mounted at @path: links in it are followed. */
 const char *use_mount_point(struct host *host, const char *path);
 /* Sockets of the SSH servers that this program descends from. */

@@ -98,9 +98,7 @@ static bool is_mount_of(struct use_search *search, const struct mount *mount,
 		return true;
 	if (str_eq(source, block->name))
 		return true;
-	if (!str_starts(block->name, "dm-"))
-		return false;
-	const char *label = use_text(search, arena_concat(a, block->path, "/dm/name"));
+	const char *label = use_mapped_name(search, block->name);
 	return label && str_eq(source, label);
 }
 

@@ -26,18 +26,9 @@ static bool is_hardware(const struct class_device *interface)
 	return !str_starts(interface->path, "sys/devices/virtual/");
 }
 
-static bool has(const struct names *names, const char *name)
-{
-	for (size_t i = 0; i < names->n; i++) {
-		if (str_eq(names->name[i], name))
-			return true;
-	}
-	return false;
-}
-
 static void add(struct arena *a, struct names *names, size_t *size, const char *name)
 {
-	if (has(names, name))
+	if (use_has_name(names, name))
 		return;
 	names->name = use_grown(a, names->name, names->n, size, sizeof(*names->name));
 	names->name[names->n++] = name;
@@ -76,7 +67,7 @@ static bool is_grounded(struct use_search *search, const char *name)
 	if (!facts->has_grounded)
 		read_grounded(search, &facts->grounded);
 	facts->has_grounded = true;
-	return has(&facts->grounded, name);
+	return use_has_name(&facts->grounded, name);
 }
 
 /* The default route that counts, when none can be followed to a device. */
@@ -128,7 +119,7 @@ static bool may_carry(struct use_search *search, const struct route *route,
 	if (is_ppp)
 		read_sessions(search, &sessions);
 	for (size_t i = 0; i < interfaces->n && sessions.n > 0; i++) {
-		if (has(&sessions, interfaces->name[i]))
+		if (use_has_name(&sessions, interfaces->name[i]))
 			return true;
 	}
 	/* PPP needs a cable only, all others a route or a bridge */
