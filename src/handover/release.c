@@ -101,7 +101,7 @@ static int judge(const struct handover_function *f, struct err *e)
 	return 0;
 }
 
-static int give_back(struct sysfs *s, struct handover_function *f, struct err *e)
+static int give_back(struct sysfs *s, struct handover_function *f, bool going, struct err *e)
 {
 	struct state_now now;
 	int error = look(s, f, &now, e);
@@ -116,17 +116,19 @@ static int give_back(struct sysfs *s, struct handover_function *f, struct err *e
 	if (changes)
 		f->state = HANDOVER_STUCK;
 	enum back_choice choice = f->driver_host && !there ? BACK_DRIVER : BACK_ANY;
+	if (going && !there)
+		choice = BACK_NONE;
 	error = back_to_host(s, f, choice, choice == BACK_DRIVER ? f->driver_host : NULL, e);
-	if (error == 0 && changes)
+	if (error == 0 && changes && choice != BACK_NONE)
 		error = judge(f, e);
 	if (error == 0 && changes)
 		f->state = HANDOVER_DONE;
 	return error;
 }
 
-static int release_one(struct sysfs *s, struct handover_function *f, struct err *e)
+static int release_one(struct sysfs *s, struct handover_function *f, bool going, struct err *e)
 {
-	int error = give_back(s, f, e);
+	int error = give_back(s, f, going, e);
 
 	if (error < 0 && !f->wait &&
 	    sysfs_driver(s->host, f->function, &f->driver_after, NULL) == -ENODEV)
@@ -156,7 +158,8 @@ static int transact(struct sysfs *s, struct handover *handover, struct err *e)
 	/* what cannot be read now is read, and fails, when it is its turn */
 	(void)!sysfs_read_overrides(s, handover->functions, handover->n, NULL);
 	for (size_t i = 0; i < handover->n; i++) {
-		int failed = release_one(s, &handover->functions[i], error ? NULL : e);
+		int failed =
+			release_one(s, &handover->functions[i], handover->going, error ? NULL : e);
 		if (error == 0)
 			error = failed;
 	}

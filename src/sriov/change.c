@@ -127,16 +127,24 @@ static bool is_handed_over(struct sriov *s, const struct sriov_vf *vf)
 	return root_read(s->host->root, &s->host->arena, path, &record) == 0;
 }
 
-/* Records of a handover end with it; no driver takes the functions, which are about to go. */
-static int remove_all(struct sriov *s, struct err *e)
+/*
+ * Records of a handover end with it. No driver gets the functions in between: it would begin to
+ * work with what is about to go, and not each gets over that (nvme of Linux 6.1, which ends its
+ * probe in another thread, does not).
+ */
+static int remove_all(struct change *c, struct err *e)
 {
+	struct sriov *s = c->s;
 	struct handover handover;
 	int error = sriov_select(s, is_handed_over, &handover, e);
 
 	if (error == 0 && handover.n)
 		error = set_autoprobe(s, s->autoprobe.error ? NULL : "0", e);
-	if (error == 0 && handover.n)
+	if (error == 0 && handover.n) {
+		c->released = true;
+		handover.going = true;
 		error = handover_release(s->host, &handover, e);
+	}
 	return error == 0 ? set_count(s, 0, e) : error;
 }
 
@@ -269,8 +277,16 @@ static int keep(struct change *c, int failure, struct err *e)
 		return err_wrap(e, failure,
 				SRIOV_AUTOPROBE " of %s could not be put back to %s after this",
 				c->s->pf->name, c->auto_before);
+	bool drivers = !c->auto_before || !str_eq(c->auto_before, "0");
+	if (c->released && drivers && give_to_host(c, NULL) < 0)
+		return err_wrap(e, failure,
+				"the virtual functions stay, and those that were handed over could "
+				"not be given to drivers of the host after this");
 	record_remove(c->s);
-	return err_wrap(e, failure, "the virtual functions stay as they are");
+	return err_wrap(e, failure,
+			c->released ? "the virtual functions stay, given back to the host where "
+				      "they were handed over"
+				    : "the virtual functions stay as they are");
 }
 
 /*
@@ -290,7 +306,7 @@ static int take_back(struct change *c, int failure, struct err *e)
 	if (error == 0 && s->nvme.error == 0 && s->n)
 		error = nvme_take(s, NULL);
 	if (s->n)
-		error = remove_all(s, NULL);
+		error = remove_all(c, NULL);
 	if (set_autoprobe(s, c->auto_before, NULL) < 0)
 		return err_wrap(e, failure,
 				SRIOV_AUTOPROBE " of %s could not be put back to %s after this",
@@ -317,7 +333,7 @@ static int remake(struct change *c, struct err *e)
 	if (error < 0)
 		return error;
 	if (c->before)
-		error = remove_all(s, e);
+		error = remove_all(c, e);
 	c->removed = error == 0;
 	if (error == 0 && c->share.reset)
 		error = nvme_let_go(s, c->request->limit_ms, e);

@@ -86,6 +86,7 @@ struct change {
 	bool manages_nvme;
 	bool anew;               /* take away what there is, create what is wanted */
 	uint64_t before;         /* how many there were */
+	bool released;           /* those that were handed over are not any more */
 	bool removed;            /* those are gone */
 	const char *auto_before; /* what the switch says when all is done; NULL: there is none */
 	struct sriov_steps steps;

@@ -140,6 +140,7 @@ static void go(struct fake_sriov *f, unsigned i)
 	char path[FAKE_PATH_MAX];
 	const char *driver = fake_driver_of(f->k, names[i]);
 
+	f->driven += *driver && !str_eq(driver, "vfio-pci");
 	if (*driver) {
 		snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/unbind", driver);
 		if (fake_store(f->k, path, names[i], strlen(names[i])) < 0)

@@ -43,6 +43,7 @@ struct fake_sriov {
 	unsigned makes_less;  /* the driver leaves out so many */
 	unsigned taken_early; /* functions that a driver of the host got when they were made */
 	unsigned set_late;    /* settings of functions that had a driver already */
+	unsigned driven;      /* functions that a driver of the host had when they went */
 	struct fake_hidden *hidden;
 	size_t n_hidden;
 	/* a network card */

@@ -23,10 +23,7 @@
 # Inside, /lab/cards names what can be taken out and put in again: "ID DEVICE", as given to QEMU.  The third serial port is
 # QEMU's monitor: qmp.sh.  Always TCG, with -cpu max: the emulated processor then has SVM and the host a working
 # /dev/kvm for guests of its own.  One processor: with two, each in a thread, QEMU 7.2 now and then goes on with
-# an int3 that the kernel has long taken out of its code again, and both take that exception for ever.  Where virtual
-# functions come and go there are two, run in turn by one thread (guests in that host would be slow): with one, a function is
-# gone before the kernel's other threads have let go of it, and the nvme driver of Linux 6.1 stumbles over that
-# (nvme_dbbuf_dma_free() when the IOMMU has forgotten the function).
+# an int3 that the kernel has long taken out of its code again, and both take that exception for ever.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -75,7 +72,6 @@ pair=bus=rp1,addr=0
 display=bochs-display
 twin=bochs-display,bus=rp2,id=twin
 disk=drive=disk
-processors=1
 case $machine in
 on | many) append="$append intel_iommu=on" ;;
 noremap)
@@ -97,7 +93,6 @@ amd)
 sriov)
 	append="$append intel_iommu=on"
 	board=$board,i8042=off
-	processors=2
 	# Queues and interrupts of its own for each virtual function: nvme virt-mgmt gives them out.
 	disk=subsys=subsystem,max_ioqpairs=18,msix_qsize=18,sriov_max_vfs=4
 	disk=$disk,sriov_vq_flexible=8,sriov_vi_flexible=4,sriov_max_vq_per_vf=2,sriov_max_vi_per_vf=1
@@ -106,7 +101,7 @@ sriov)
 esac
 
 set -- -nodefaults -no-user-config -display none -no-reboot -name lab \
-	-machine "$board" -accel tcg,thread=single -cpu max,erms=off,fsrm=off -smp "$processors" -m 1536 ${iommu:+-device "$iommu"}
+	-machine "$board" -accel tcg,thread=single -cpu max,erms=off,fsrm=off -m 1536 ${iommu:+-device "$iommu"}
 truncate -s 64M "$temp/disk"
 if [ "$machine" = many ]; then
 	for port in 1 2 3 4 5 6 7 8; do

@@ -135,6 +135,10 @@ static void test_in_place(void **state)
 	assert_int_equal(vfs_change(&m, &request), 0);
 	assert_string_equal(vfs_drivers(&m), "vfio-pci vfio-pci");
 	assert_int_equal(m.f->links[1].setting[VF_VLAN].vlan.id, 100);
+	/* they go without the driver that had them beginning to work with them once more */
+	assert_int_equal(vfs_count(&m, 0), 0);
+	assert_int_equal(m.f->driven, 0);
+	assert_vfs_as_before(&m);
 	vfs_stop(&m);
 }
 

@@ -197,6 +197,38 @@ static void test_every_write_fails(void **state)
 	}
 }
 
+/* Functions that were handed over and do not go are the host's again, whatever failed. */
+static void test_they_do_not_go(void **state)
+{
+	struct vfs_machine m;
+	unsigned stayed = 0;
+
+	(void)state;
+	for (unsigned at = 1;; at++) {
+		vfs_start(&m, FAKE_CARD);
+		assert_int_equal(vfs_count(&m, 2), 0);
+		assert_int_equal(
+			vfs_change(&m, &(struct sriov_request){ .count = 2, .guests = true }), 0);
+		int error = vfs_do(&m, &(struct sriov_request){ .count = 0 },
+				   (struct fake_trouble){ .fail_at = { at }, .fail_with = -EIO });
+		bool reached = m.f->k->changes >= at;
+		assert_true(m.f->autoprobe);
+		if (error) {
+			/* one that could not be taken from vfio-pci is still handed over */
+			assert_null(strstr(vfs_drivers(&m), "none"));
+			assert_int_equal(m.f->n, 2);
+			stayed += strcmp(vfs_drivers(&m), "iavf iavf") == 0;
+			assert_int_equal(vfs_count(&m, 0), 0);
+			assert_vfs_as_before(&m);
+		}
+		assert_int_equal(m.f->n, 0);
+		vfs_stop(&m);
+		if (!reached)
+			break;
+	}
+	assert_true(stayed > 0);
+}
+
 static void test_killed(void **state)
 {
 	static const unsigned befores[] = { 0, 3 };
@@ -241,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_set_back),
 		cmocka_unit_test(test_set_back_but_for_what_failed),
 		cmocka_unit_test(test_every_write_fails),
+		cmocka_unit_test(test_they_do_not_go),
 		cmocka_unit_test(test_killed),
 	};
 

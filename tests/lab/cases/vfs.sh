@@ -4,7 +4,7 @@
 # images: tools
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/../pci.sh"
-plan 58
+plan 60
 
 before=$(dump)
 attribute=$pci/devices/$nvme
@@ -46,6 +46,11 @@ all_live() {
 		grep -q '^live$' "$pci/devices/$address"/nvme/nvme*/state || return 1
 		find "$pci/devices/$address/nvme/" -mindepth 2 -maxdepth 2 -name 'nvme*n1' | grep -q . || return 1
 	done
+}
+
+# probes : how often the driver of the host has begun to work with a controller
+probes() {
+	dmesg | grep -c 'nvme nvme.*: pci function'
 }
 
 # ---- what is refused ----
@@ -132,8 +137,10 @@ run passthru vfs "$nvme" 3
 is "$status $(state)" "1 2 1" "so is changing their number"
 kill "$holder"
 wait "$holder" 2>/dev/null || true
+probed=$(probes)
 run passthru vfs "$nvme" 0
 is "$status $(state)" "0 0 1" "without the process they go"
+is "$(probes)" "$probed" "and the driver that had the one does not begin to work with it before"
 is "$(dump)" "$before" "and everything is as before, records too"
 
 # ---- for guests ----
@@ -164,6 +171,7 @@ for v in $(vfs 4); do
 	run passthru release "$v"
 	is "$status $(driver "$v")" "0 nvme" "$v is given back"
 done
+check "and each works again" wait_for 20 all_live 4
 run passthru vfs "$nvme" 0
 is "$status $(state)" "0 0 1" "they are removed"
 is "$(dump)" "$before" "everything is as before"
