@@ -115,6 +115,16 @@ const char *text_size(struct arena *a, uint64_t bytes)
 	return arena_printf(a, "%" PRIu64 " %s", whole, units[unit]);
 }
 
+const char *text_time(struct arena *a, uint64_t seconds)
+{
+	if (seconds < 120)
+		return arena_printf(a, "%" PRIu64 " s", seconds);
+	if (seconds < 120 * 60)
+		return arena_printf(a, "%" PRIu64 " min", seconds / 60);
+	return arena_printf(a, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600,
+			    seconds % 3600 / 60);
+}
+
 const char *text_count(struct arena *a, size_t n, const char *singular, const char *plural)
 {
 	return arena_printf(a, "%zu %s", n, n == 1 ? singular : plural);

@@ -57,6 +57,9 @@ const char *text_last_part(const char *path);
 /* "4 KiB", "16 MiB", "1.5 GiB": binary units, at most one decimal. */
 const char *text_size(struct arena *a, uint64_t bytes);
 
+/* "90 s", "30 min", "2 h 10 min": exact below two minutes, then without the rest. */
+const char *text_time(struct arena *a, uint64_t seconds);
+
 /* "1 function", "2 functions". */
 const char *text_count(struct arena *a, size_t n, const char *singular, const char *plural);
 

@@ -87,7 +87,7 @@ static void show_deadline(struct request *request, const struct handover *handov
 		doc_note(root,
 			 arena_printf(a,
 				      "Given back after %s, unless `passthru confirm %s` keeps it.",
-				      bind_time_text(a, handover->deadline_s),
+				      text_time(a, handover->deadline_s),
 				      handover->functions[0].function->name));
 }
 

@@ -35,16 +35,6 @@ int bind_parse_time(const char *text, unsigned *ret_s, struct err *e)
 			 text);
 }
 
-const char *bind_time_text(struct arena *a, uint64_t seconds)
-{
-	if (seconds < 120)
-		return arena_printf(a, "%" PRIu64 " s", seconds);
-	if (seconds < 120 * 60)
-		return arena_printf(a, "%" PRIu64 " min", seconds / 60);
-	return arena_printf(a, "%" PRIu64 " h %" PRIu64 " min", seconds / 3600,
-			    seconds % 3600 / 60);
-}
-
 /* The first function before it in the handover that it came with, or NULL: it was named. */
 static const struct pci_function *came_with(struct request *request,
 					    const struct handover *handover, size_t at)
@@ -192,8 +182,7 @@ void bind_show_plan(struct request *request, const struct bind_plan *plan)
 	if (handover->deadline_s)
 		doc_field(root, "deadline_s", "Given back unless confirmed",
 			  doc_as(doc_number(handover->deadline_s),
-				 arena_printf(a, "after %s",
-					      bind_time_text(a, handover->deadline_s))));
+				 arena_printf(a, "after %s", text_time(a, handover->deadline_s))));
 	else
 		doc_field(root, "deadline_s", NULL, doc_none());
 	bind_show_refusals(request, &plan->refusals);

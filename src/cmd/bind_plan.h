@@ -21,5 +21,3 @@ void bind_show_refusals(struct request *request, const struct handover_refusals 
 /* "30s", "30m", "2h", "1d": from one second to 30 days. -EINVAL (ERR_USAGE) with the option's name.
  */
 MUST_CHECK int bind_parse_time(const char *text, unsigned *ret_s, struct err *e);
-/* "in 29 min 58 s" */
-const char *bind_time_text(struct arena *a, uint64_t seconds);

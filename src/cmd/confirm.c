@@ -31,7 +31,7 @@ static void list(struct request *request, const struct handover_waiting *waiting
 
 		doc_cell(row, doc_string(waiting[i].function->name));
 		doc_cell(row, doc_as(doc_number((int64_t)waiting[i].left_s),
-				     bind_time_text(a, waiting[i].left_s)));
+				     text_time(a, waiting[i].left_s)));
 		doc_cell(row, doc_string(waiting[i].by));
 	}
 }

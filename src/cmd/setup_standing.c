@@ -4,6 +4,7 @@
 // not the trial, then the trial was used up: the kernel panicked, the boot did not come to its end,
 // or somebody chose another entry.
 
+#include "base/text.h"
 #include "cmd/setup_answer.h"
 
 /* Of a record too, whose kernel does not run here. */
@@ -35,7 +36,12 @@ const char *setup_standing(struct host *host, const struct setup_state *state,
 	if (state->booted_trial) {
 		*ret_word = "trial";
 		*ret_next = "passthru confirm";
-		return "in its trial boot; the next one is as before unless confirmed";
+		return state->limit_s
+			       ? arena_printf(&host->arena,
+					      "in its trial boot, which ends %s after its start "
+					      "unless confirmed; the next one is as before then",
+					      text_time(&host->arena, state->limit_s))
+			       : "in its trial boot; the next one is as before unless confirmed";
 	}
 	if (state->armed_in_this_boot == 0) {
 		*ret_word = "failed";

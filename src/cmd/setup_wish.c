@@ -8,6 +8,7 @@
 
 #include "cmd/setup_wish.h"
 #include "base/text.h"
+#include "cmd/bind_plan.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #define NODES_MAX 1023 /* CONFIG_NODES_SHIFT is 10 at most */
 #define PROCESSORS_MAX 8191
 #define PAGES_MAX (UINT64_C(1) << 40)
+#define LIMIT_LEAST_S 120
 
 /* ---- options ---- */
 
@@ -185,6 +187,22 @@ static int parse_words(struct arena *a, const struct setup_options *options, str
 	return error;
 }
 
+static int parse_limit(const struct setup_options *options, struct setup_wish *ret, struct err *e)
+{
+	if (!options->for_time)
+		return 0;
+	if (options->no_trial)
+		return err_usage(e, "--for is about the trial boot, and --no-trial wants none: "
+				    "give one of them");
+	int error = bind_parse_time(options->for_time, &ret->limit_s, e);
+	if (error == 0 && ret->limit_s < LIMIT_LEAST_S)
+		return err_usage(e,
+				 "--for %s: it counts from the start of the kernel, and the boot "
+				 "itself takes its time: give 2m or more",
+				 options->for_time);
+	return error;
+}
+
 static int parse(struct arena *a, const struct setup_options *options, struct setup_wish *ret,
 		 unsigned *ret_allowed, struct err *e)
 {
@@ -201,7 +219,9 @@ static int parse(struct arena *a, const struct setup_options *options, struct se
 	if (options->confirm && options->no_trial)
 		return err_usage(e, "--confirm auto is about the trial boot, and --no-trial wants "
 				    "none: give one of them");
-	int error = parse_pages(a, &options->hugepages, ret, e);
+	int error = parse_limit(options, ret, e);
+	if (error == 0)
+		error = parse_pages(a, &options->hugepages, ret, e);
 	return error < 0 ? error : parse_words(a, options, ret, ret_allowed, e);
 }
 

@@ -8,7 +8,7 @@
 
 struct setup_options {
 	struct option_list hugepages, kvm, blacklist, allow;
-	const char *isolate, *confirm;
+	const char *isolate, *confirm, *for_time;
 	bool iommu_pt, no_trial;
 	/* of setup alone */
 	bool yes, dry_run;
@@ -36,6 +36,9 @@ struct setup_options {
 	  SETUP_OPTION(allow) }, \
 	{ "confirm", 0, OPTION_STRING, "auto", \
 	  "a unit confirms the trial boot when everything came up", SETUP_OPTION(confirm) }, \
+	{ "for", 0, OPTION_STRING, "TIME", \
+	  "restart the trial boot after 30m, 2h, 1d unless it is confirmed", \
+	  SETUP_OPTION(for_time) }, \
 	{ "no-trial", 0, OPTION_FLAG, NULL, \
 	  "for every boot at once, without a trial", SETUP_OPTION(no_trial) }
 /* clang-format on */

@@ -73,6 +73,7 @@ static int confirm(struct change_session *session, struct setup_arrivals *ret_ar
 		   unsigned *ret_number, struct err *e)
 {
 	struct setup_state state;
+	bool held = false;
 	int error = setup_read(session->host, &state, e);
 
 	if (error == 0 && state.phase == SETUP_NONE)
@@ -87,7 +88,11 @@ static int confirm(struct change_session *session, struct setup_arrivals *ret_ar
 	if (error == 0)
 		error = check_arrivals(ret_arrivals, e);
 	if (error == 0)
+		error = unit_hold_restart(session->host, &held, e);
+	if (error == 0)
 		error = make_permanent(session, &state, ret_number, e);
+	if (error < 0)
+		unit_let_restart(held);
 	return error < 0 ? error : mark(session, state.trial, *ret_number, e);
 }
 

@@ -12,6 +12,7 @@ struct setup_record {
 	enum setup_phase phase; /* SETUP_NONE: there is no such file */
 	const char *kernel;     /* that the trial boots; NULL: no trial */
 	bool confirm_auto;
+	unsigned limit_s; /* 0: none */
 	struct names words, trial_words;
 };
 
@@ -144,11 +145,19 @@ extern const struct change_undo_how undo_how;
 /* ---- unit.c ---- */
 
 /* Units of our own, of systemd. */
-/* Those that confirm a trial boot, as the target says: there, or not. */
-void unit_confirm_steps(const struct setup_work *work, struct plan *plan);
+/* Those of a trial boot, as the target says: there, or not. */
+void unit_trial_steps(const struct setup_work *work, struct plan *plan);
+/* What restarts a trial boot is not there for the boots after it. */
+void unit_permanent_steps(const struct setup_work *work, struct plan *plan);
 bool unit_possible(struct host *host);
-/* Whether a trial boot can be confirmed by itself, if that is wished. */
-MUST_CHECK int unit_check(struct host *host, bool confirm_auto, struct err *e);
+/* Whether a trial boot can be confirmed, or restarted, by itself, if that is wished. */
+MUST_CHECK int unit_check(struct host *host, const struct setup_record *record, struct err *e);
+/*
+ * The restart of a trial boot that runs does not come in the midst of a change. *@ret_held: it
+ * would have come; when the change fails, unit_let_restart() lets it come, at once when it is due.
+ */
+MUST_CHECK int unit_hold_restart(struct host *host, bool *ret_held, struct err *e);
+void unit_let_restart(bool held);
 
 /* ---- work.c ---- */
 

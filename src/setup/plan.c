@@ -51,11 +51,14 @@ static int check_stray(const struct setup_work *work, struct err *e)
 
 static int aim(struct setup_work *work, const struct setup_wish *wish, struct err *e)
 {
-	struct setup_record record = { .confirm_auto = wish->confirm_auto && !wish->no_trial };
+	struct setup_record record = {
+		.confirm_auto = wish->confirm_auto && !wish->no_trial,
+		.limit_s = wish->no_trial ? 0 : wish->limit_s,
+	};
 	int error = wish_words(work, wish, &record, e);
 
 	if (error == 0)
-		error = unit_check(work->host, record.confirm_auto, e);
+		error = unit_check(work->host, &record, e);
 	if (error < 0)
 		return error;
 	if (work->record.phase == SETUP_NONE) {
@@ -67,8 +70,10 @@ static int aim(struct setup_work *work, const struct setup_wish *wish, struct er
 	if (!same || !same_words(&record.words, &work->record.words))
 		return refuse_other(work, same, e);
 	work_aim_at_state(work);
-	if (work->record.phase == SETUP_TRIAL && !wish->no_trial)
+	if (work->record.phase == SETUP_TRIAL && !wish->no_trial) {
 		work->target.record.confirm_auto = record.confirm_auto;
+		work->target.record.limit_s = record.limit_s;
+	}
 	return 0;
 }
 
@@ -107,6 +112,13 @@ static void note_boots(const struct setup_work *work, bool trial, struct plan *p
 			  "Every boot from the next one on reserves these functions. The entry "
 			  "'" BOOTLOADER_PLAIN_ENTRY
 			  "' of the boot loader starts this host without.",
+			  plan);
+	if (trial && work->target.record.limit_s)
+		note_boot(work,
+			  arena_printf(a,
+				       "The trial restarts by itself, into the boot after it, when "
+				       "it was not confirmed within %s of its start.",
+				       text_time(a, work->target.record.limit_s)),
 			  plan);
 }
 
@@ -388,6 +400,7 @@ static int apply(struct change_session *session, const struct setup_wish *wish,
 {
 	struct setup_work work;
 	struct setup_plan plan;
+	bool held = false;
 	int error = read_and_plan(session->host, wish, &work, &plan, e);
 
 	if (error < 0)
@@ -396,9 +409,14 @@ static int apply(struct change_session *session, const struct setup_wish *wish,
 		return err_refuse(e, "no program may set up this host: 'passthru plan' says what "
 				     "to put in place by hand");
 	error = image_check_room(&work, &plan.now, e);
-	return error < 0 ? error
-			 : change_apply(session, &plan.now, work_title(&work, "reserve"),
-					ret_number, e);
+	if (error == 0)
+		error = unit_hold_restart(session->host, &held, e);
+	if (error == 0)
+		error = change_apply(session, &plan.now, work_title(&work, "reserve"), ret_number,
+				     e);
+	if (error < 0)
+		unit_let_restart(held);
+	return error;
 }
 
 int setup_apply(struct host *host, const struct setup_wish *wish, const struct setup_plan *plan,

@@ -24,6 +24,8 @@ struct bytes record_text(struct arena *a, const struct setup_record *record)
 	if (record->kernel)
 		text = arena_printf(a, "%skernel %s\n", text, record->kernel);
 	text = arena_printf(a, "%sconfirm %s\n", text, record->confirm_auto ? "auto" : "ask");
+	if (record->limit_s)
+		text = arena_printf(a, "%slimit %u\n", text, record->limit_s);
 	for (size_t i = 0; i < record->words.n; i++)
 		text = arena_printf(a, "%sword %s\n", text, record->words.name[i]);
 	for (size_t i = 0; i < record->trial_words.n; i++)
@@ -49,6 +51,16 @@ static bool read_phase(const char *value, enum setup_phase *ret)
 	return *ret == SETUP_TRIAL || str_eq(value, "permanent");
 }
 
+static bool read_limit(const char *value, unsigned *ret_s)
+{
+	uint64_t seconds;
+
+	if (*ret_s || text_number(value, 10, UINT32_MAX, &seconds) < 0)
+		return false;
+	*ret_s = (unsigned)seconds;
+	return seconds > 0;
+}
+
 /* Each key but those of words stands there once at most. */
 static bool read_line(struct arena *a, const char *key, const char *value, struct setup_record *ret,
 		      bool *ret_confirm)
@@ -64,6 +76,8 @@ static bool read_line(struct arena *a, const char *key, const char *value, struc
 		ret->confirm_auto = str_eq(value, "auto");
 		return ret->confirm_auto || str_eq(value, "ask");
 	}
+	if (str_eq(key, "limit"))
+		return read_limit(value, &ret->limit_s);
 	if (str_eq(key, "word"))
 		return add_word(a, &ret->words, value);
 	if (str_eq(key, "trial-word"))
@@ -238,6 +252,7 @@ int setup_read(struct host *host, struct setup_state *ret, struct err *e)
 				     .words = record.words,
 				     .kernel = record.phase == SETUP_TRIAL ? record.kernel : NULL,
 				     .confirm_auto = record.confirm_auto,
+				     .limit_s = record.limit_s,
 				     .armed_in_this_boot = -ENODATA };
 	if (error == 0)
 		error = read_numbers(host, ret, e);

@@ -40,6 +40,7 @@ struct setup_wish {
 	struct names blacklisted; /* drivers that are not to load at all */
 	bool no_trial;            /* at once for every boot */
 	bool confirm_auto;        /* a unit confirms the trial boot */
+	unsigned limit_s;         /* a trial boot restarts then unless confirmed; 0: it does not */
 	/* what the host may lose although it may not come up, or not be reached, without it:
 	 * "disk", "network"; other words of bind's --allow lift nothing here */
 	struct names allowed;
@@ -58,6 +59,7 @@ struct setup_state {
 	struct names words;        /* for every normal entry */
 	const char *kernel;        /* release that the trial boots; NULL: no trial */
 	bool confirm_auto;
+	unsigned limit_s;
 	struct reserve_record *records;
 	size_t n_records;
 	/* of the running kernel; false of a root that is not running */

@@ -251,6 +251,7 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 	struct host *host = session->host;
 	struct change_list list;
 	struct chain chain;
+	bool held = false;
 	int error = change_history(host, &list, e);
 
 	if (error < 0)
@@ -268,12 +269,16 @@ static int undo(struct change_session *session, unsigned number, const struct ch
 	if (chain.n == 0)
 		return change_undo(session, number, how, &ret->numbers[0], e);
 	error = change_undo_check(session, chain.numbers, chain.n, how, e);
+	if (error == 0)
+		error = unit_hold_restart(host, &held, e);
 	if (error == 0 && chain.has_record)
 		error = leave_entries(session, &chain, ret, e);
 	if (error == 0)
 		error = undo_chain(session, &chain, how, ret, e);
 	if (error == 0 && chain.has_record)
 		error = leave_images_of_none(session, ret, e);
+	if (error < 0)
+		unit_let_restart(held);
 	return error;
 }
 

@@ -151,8 +151,10 @@ static void add_record(const struct setup_work *work, enum setup_phase phase, st
 
 	record.phase = phase;
 	record.kernel = work->kernel->release;
-	if (phase == SETUP_PERMANENT)
+	if (phase == SETUP_PERMANENT) {
 		record.trial_words.n = 0;
+		record.limit_s = 0;
+	}
 	plan_file(work->arena, plan, "what is set up, for what changes this host later", SETUP_FILE,
 		  record_text(work->arena, &record), 0);
 }
@@ -175,7 +177,7 @@ int work_plan_trial(const struct setup_work *work, struct plan *plan, struct err
 	if (error < 0)
 		return error;
 	image_trial_step(work, plan);
-	unit_confirm_steps(work, plan);
+	unit_trial_steps(work, plan);
 	work_boot_change(work, &change);
 	return bootloader_trial(work->boot, &change, plan, e);
 }
@@ -196,6 +198,7 @@ int work_plan_permanent(const struct setup_work *work, bool after_trial, struct 
 	if (work->hook->generator && work->target.record.trial_words.n > 0)
 		plan_absent(work->arena, plan, "the trial is over",
 			    image_trial_path(work->arena, work->kernel));
+	unit_permanent_steps(work, plan);
 	/* the last, so that a kill before it leaves a trial as far as anybody can see */
 	add_record(work, SETUP_PERMANENT, plan);
 	return 0;

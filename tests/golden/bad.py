@@ -60,6 +60,8 @@ REQUESTS = (
     ("the driver of VFIO as one that is not to load", ["plan", "--blacklist", "vfio-pci", "0000:00:01.0"]),
     ("a use that there is not", ["plan", "--allow", "everything", "0000:00:01.0"]),
     ("a way to confirm that there is not", ["plan", "--confirm", "never", "0000:00:01.0"]),
+    ("a time that is none", ["plan", "--for", "soon", "0000:00:01.0"]),
+    ("a time that no boot takes", ["plan", "--for", "5s", "0000:00:01.0"]),
     ("a change that is no number", ["history", "first"]),
     ("a change with a sign", ["undo", "--dry-run", "+1"]),
 )

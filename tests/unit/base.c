@@ -172,6 +172,10 @@ static void test_count_and_join(void **state)
 	static const char *const words[] = { "a", "", "ccc" };
 
 	(void)state;
+	assert_string_equal(text_time(&arena, 119), "119 s");
+	assert_string_equal(text_time(&arena, 120), "2 min");
+	assert_string_equal(text_time(&arena, 7199), "119 min");
+	assert_string_equal(text_time(&arena, 7860), "2 h 11 min");
 	assert_string_equal(text_count(&arena, 0, "function", "functions"), "0 functions");
 	assert_string_equal(text_count(&arena, 1, "function", "functions"), "1 function");
 	assert_string_equal(text_count(&arena, 2, "function", "functions"), "2 functions");

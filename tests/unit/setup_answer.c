@@ -379,6 +379,25 @@ static void confirms_itself(void **state)
 	says(m, ANSWER_YES, "Permanent by change:  2");
 }
 
+static void ends_itself(void **state)
+{
+	struct machine *m = *state;
+
+	ask(m, "setup", "--yes", "--for=90s", GPU, NULL);
+	assert_int_equal(m->e.kind, ERR_USAGE);
+	assert_non_null(strstr(m->e.text, "--for 90s: it counts from the start of the kernel"));
+	ask(m, "setup", "--yes", "--for=1h", "--no-trial", GPU, NULL);
+	assert_int_equal(m->e.kind, ERR_USAGE);
+	ask(m, "plan", "--for=30m", GPU, NULL);
+	says(m, ANSWER_YES, "The trial restarts by itself");
+	ask(m, "setup", "--yes", "--for=30m", GPU, NULL);
+	says(m, ANSWER_YES, "Change:  1");
+	machine_boot(m, trial_words, true);
+	ask(m, "status", NULL);
+	says(m, ANSWER_YES,
+	     "in its trial boot, which ends 30 min after its start unless confirmed");
+}
+
 /* A boot that began behind the setup and is not the trial: it was used up. */
 static void used_up(void **state)
 {
@@ -408,6 +427,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(walk, start, machine_stop),
 		cmocka_unit_test_setup_teardown(undoes, start, machine_stop),
 		cmocka_unit_test_setup_teardown(confirms_itself, start, machine_stop),
+		cmocka_unit_test_setup_teardown(ends_itself, start, machine_stop),
 		cmocka_unit_test_setup_teardown(used_up, start, machine_stop),
 		cmocka_unit_test_setup_teardown(rescued, start, machine_stop),
 		cmocka_unit_test_setup_teardown(interrupted, start, machine_stop),

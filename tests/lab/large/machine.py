@@ -233,6 +233,18 @@ class Machine:
             if found:
                 return found[1]
 
+    def says(self, words, limit_s=UP_S):
+        """Whether the console does, in time; to come up instead is trouble."""
+        until = time.monotonic() + limit_s * PATIENCE
+        while time.monotonic() < until:
+            with open(self.console, encoding="utf-8", errors="replace") as f:
+                if words in f.read():
+                    return True
+            line = self.agent.next(1)
+            if line and "up " in line:
+                raise Trouble("it came up instead of: " + words)
+        return False
+
     def post(self, script):
         """Has a script run without waiting for its end; its number."""
         self.jobs += 1

@@ -3,7 +3,7 @@ import os
 import subprocess
 
 from lab import spoil_trial
-from machine import DISK, Trouble
+from machine import DISK
 
 SHORT = ()
 
@@ -29,23 +29,12 @@ def old_host(lab, host, what):
     host.power_off()
 
 
-def console_says(host, words, limit_s=240):
-    for _ in range(int(limit_s * 4)):
-        if words in open(host.console, encoding="utf-8", errors="replace").read():
-            return True
-        host.process.poll()
-        line = host.agent.next(1)
-        if line and "up " in line:
-            raise Trouble("it came up instead of: " + words)
-    return False
-
-
 def panics(lab):
     """The image is torn: the kernel finds no init and no root, and panics."""
     host = lab.fresh("panics", base="trial")
     spoil_trial(host, "truncate -s 1000000 \"$image\"")
     host.post("systemctl reboot")
-    lab.tap.ok(console_says(host, "Kernel panic"), "panic: the trial panics", host.last_words())
+    lab.tap.ok(host.says("Kernel panic"), "panic: the trial panics", host.last_words())
     host.up()
     old_host(lab, host, "panic")
 
@@ -69,7 +58,7 @@ def hangs(lab):
         f.write(idle_init(host.folder))
     spoil_trial(host, "size=$(stat -c %s \"$image\"); truncate -s $(((size + 511) / 512 * 512)) \"$image\"; cat /run/lab/idle.cpio >>\"$image\"")
     host.post("systemctl reboot")
-    lab.tap.ok(console_says(host, "lab: nothing happens any more"), "hang: the trial hangs", host.last_words())
+    lab.tap.ok(host.says("lab: nothing happens any more"), "hang: the trial hangs", host.last_words())
     host.reset()
     host.up()
     old_host(lab, host, "hang")
