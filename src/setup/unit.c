@@ -19,7 +19,7 @@
 #define LIMIT_MS 20000u
 
 static const char confirm_wants[] = DIRECTORY "multi-user.target.d/passthru.conf";
-static const char restart_wants[] = DIRECTORY "sysinit.target.d/passthru.conf";
+static const char restart_wants[] = DIRECTORY "sysinit.target.d/passthru-restart.conf";
 static const char confirm_unit[] = DIRECTORY CONFIRM;
 static const char restart_unit[] = DIRECTORY RESTART ".service";
 static const char restart_timer[] = DIRECTORY RESTART ".timer";

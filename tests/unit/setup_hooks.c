@@ -303,8 +303,18 @@ static void test_booster(void **state)
 	temporary_file(&m->t, "usr/lib/kernel/install.d/50-booster.install", "");
 	machine_disk_is_now(m);
 	machine_wish(m, GPU, AUDIO, NULL);
+	m->wish.limit_s = 1800;
 	machine_ok(m, machine_plan(m));
 	assert_true(plans(m, "etc/systemd/system/passthru-early.service"));
+	for (size_t i = 0; i < m->plan.now.n_steps; i++) {
+		const struct step *step = &m->plan.now.steps[i];
+
+		for (size_t k = 0; k < i && step->path; k++) {
+			const struct step *other = &m->plan.now.steps[k];
+			if (other->path && strcmp(other->path, step->path) == 0)
+				fail_msg("%s is written twice", step->path);
+		}
+	}
 	assert_true(plans(m, "etc/systemd/system/sysinit.target.d/passthru.conf"));
 	bool told = false;
 	for (size_t i = 0; i < m->plan.now.n_notes; i++)

@@ -11,7 +11,7 @@
 static const char *const files[] = {
 	UNITS "passthru-restart.service",
 	UNITS "passthru-restart.timer",
-	UNITS "sysinit.target.d/passthru.conf",
+	UNITS "sysinit.target.d/passthru-restart.conf",
 };
 
 /* The timer runs while there is the file "active"; what is asked of it is written down. */
