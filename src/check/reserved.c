@@ -94,6 +94,14 @@ static void judge_unfound(struct judged *j)
 		verdict_set(j->v, VERDICT_UNKNOWN,
 			    "its serial number tells which one it is, and could not be read: %s",
 			    verdict_reason(r->serial_error));
+	} else if (r->candidate) {
+		verdict_set(j->v, VERDICT_FAIL,
+			    "it is not at its place; one of its kind is at %s, but no serial "
+			    "number tells whether it is the same one: it is not taken",
+			    r->candidate->name);
+		verdict_fix(j->v, "passthru undo",
+			    "Take the setup back, and set it up again when it is the one that is "
+			    "meant.");
 	} else if (r->found == RESERVE_AMBIGUOUS) {
 		verdict_set(j->v, VERDICT_FAIL,
 			    "it is not at its place, and %zu of its kind are elsewhere: none is "

@@ -250,7 +250,13 @@ static bool has_other_device(const struct early *e, const char *address)
 static void judge_unfound(const struct early *e)
 {
 	for (size_t i = 0; i < e->file.n_records; i++) {
-		if (matches[i].found == RESERVE_AMBIGUOUS)
+		if (matches[i].found == RESERVE_AMBIGUOUS && matches[i].candidates == 1)
+			set(i, EARLY_AMBIGUOUS,
+			    "not at its place; one of its kind is at %s, but no serial number "
+			    "tells whether it is the same one: not taken; if it is, undo and set "
+			    "up again",
+			    functions[matches[i].function].address);
+		else if (matches[i].found == RESERVE_AMBIGUOUS)
 			set(i, EARLY_AMBIGUOUS,
 			    "not at its place; %zu of its kind are elsewhere: none is taken",
 			    matches[i].candidates);

@@ -13,7 +13,6 @@
 
 /* ---- functions of this host, as records know them ---- */
 
-/* Some cards have the capability and no number in it, as reserve_serial() of reserve/host.c. */
 static int read_serial(struct host *host, const struct pci_function *f,
 		       struct reserve_function *ret)
 {
@@ -22,7 +21,7 @@ static int read_serial(struct host *host, const struct pci_function *f,
 	(void)host_read_config(host, f, &config); /* its error is in it */
 	if (config.serial_error)
 		return config.serial_error == -ENOENT ? 0 : config.serial_error;
-	ret->has_serial = config.serial != 0 && config.serial != UINT64_MAX;
+	ret->has_serial = reserve_is_serial(config.serial);
 	ret->serial = ret->has_serial ? config.serial : 0;
 	return 0;
 }
@@ -106,6 +105,8 @@ static void fill(struct matching *m, const struct reserve_match *match,
 	ret->candidates = match->found == RESERVE_AMBIGUOUS ? match->candidates : 0;
 	if (match->found == RESERVE_HERE || match->found == RESERVE_MOVED)
 		ret->function = &host->functions[match->function];
+	else if (ret->candidates == 1)
+		ret->candidate = &host->functions[match->function];
 	for (size_t i = 0; i < host->n_functions; i++) {
 		struct pci_function *f = &host->functions[i];
 

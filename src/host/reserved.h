@@ -24,8 +24,9 @@ struct pci_function;
 struct reserved_function {
 	const struct reserve_record *record;
 	enum reserve_found found;
-	size_t candidates;             /* RESERVE_AMBIGUOUS: how many it could be */
-	struct pci_function *function; /* RESERVE_HERE, RESERVE_MOVED; else NULL */
+	size_t candidates;              /* RESERVE_AMBIGUOUS: how many it could be */
+	struct pci_function *candidate; /* when that is one: which; else NULL */
+	struct pci_function *function;  /* RESERVE_HERE, RESERVE_MOVED; else NULL */
 	/* what has its address now and is another device; NULL: nothing has */
 	struct pci_function *stranger;
 	/* a serial that would have decided it could not be read: 0, or the errno */

@@ -114,6 +114,13 @@ static uint32_t dword(const uint8_t *config, size_t at)
 	       (uint32_t)config[at + 2] << 16 | (uint32_t)config[at + 3] << 24;
 }
 
+bool reserve_is_serial(uint64_t serial)
+{
+	/* Realtek's chips have their vendor's code (00:e0:4c) turned round in it, and the same
+	 * number in each of a model: 01-00-00-00-68-4c-e0-00 in all of RTL8168 */
+	return serial != 0 && serial != UINT64_MAX && (serial & 0xffffff) != 0x4ce000;
+}
+
 bool reserve_serial(const uint8_t *config, size_t n, uint64_t *ret)
 {
 	size_t at = CONFIG_EXTENDED;
@@ -128,8 +135,7 @@ bool reserve_serial(const uint8_t *config, size_t n, uint64_t *ret)
 			return false;
 		if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_DSN) {
 			*ret = (uint64_t)dword(config, at + 8) << 32 | dword(config, at + 4);
-			/* some cards have the capability and no number in it */
-			return *ret != 0 && *ret != UINT64_MAX;
+			return reserve_is_serial(*ret);
 		}
 		at = PCI_EXT_CAP_NEXT(header);
 	}

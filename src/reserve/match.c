@@ -3,6 +3,10 @@
 // says nothing where a slot is recorded, because after a new numbering it can be that of a twin.
 // Taking the wrong one costs a host its display or its disk, taking none costs a guest a start: in
 // doubt none.
+//
+// "The only one of its kind" is no proof that it is the same one: the reserved drive may have died,
+// and the one that is left be the host's own, bought later, with the root file system on it. So ids
+// alone are enough only for what a host comes up and is reached without.
 
 #include "reserve/reserve.h"
 
@@ -55,9 +59,29 @@ static bool has_serial(const struct reserve_record *record, const struct reserve
 	return f->has_serial && f->serial == record->function.serial;
 }
 
+/* What a host needs to come up or to be reached (disks, network, USB, ...) is all the rest. */
+static bool is_known_by_ids(const struct reserve_record *record)
+{
+	switch (record->function.ids.class_code >> 16) {
+	case 0x03: /* displays */
+	case 0x04: /* sound and video */
+	case 0x0b: /* processors */
+	case 0x12: /* accelerators */
+		return record->twins == 0;
+	default:
+		return false;
+	}
+}
+
+static bool has_number(const struct reserve_record *record)
+{
+	return record->function.has_serial && reserve_is_serial(record->function.serial);
+}
+
 static void find_elsewhere(const struct reserve_record *record, const struct reserve_host *host,
 			   const struct reserve_match *all, size_t n_all, struct reserve_match *ret)
 {
+	bool number = has_number(record);
 	size_t candidates = 0, last = 0;
 
 	for (size_t i = 0; i < host->n; i++) {
@@ -65,16 +89,66 @@ static void find_elsewhere(const struct reserve_record *record, const struct res
 
 		if (!same_ids(&record->function.ids, &f->ids) || is_taken(all, n_all, i))
 			continue;
-		if (record->function.has_serial && !has_serial(record, host, f))
+		if (number && !has_serial(record, host, f))
 			continue;
 		candidates++;
 		last = i;
 	}
-	if (candidates == 1 && (record->function.has_serial || !record->twins))
-		*ret = (struct reserve_match){ .found = RESERVE_MOVED, .function = last };
-	else if (candidates > 0)
+	if (candidates > 0)
 		*ret = (struct reserve_match){ .found = RESERVE_AMBIGUOUS,
+					       .function = last,
 					       .candidates = candidates };
+	if (candidates == 1 && (number || is_known_by_ids(record)))
+		ret->found = RESERVE_MOVED;
+}
+
+/* ---- a card moves as a whole ---- */
+
+/* "0000:40/01.1/00.1": all but the last digit, which is the number of the function */
+static bool same_card(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+
+	return n && n == strlen(b) && memcmp(a, b, n - 1) == 0;
+}
+
+static bool same_number(const char *a, const char *b)
+{
+	return *a && *b && a[strlen(a) - 1] == b[strlen(b) - 1];
+}
+
+/* Whether a function of the card that @record is of has moved to the card of @f. */
+static bool has_moved_to(const struct reserve_record *record, const struct reserve_function *f,
+			 const struct reserve_record *records, size_t n,
+			 const struct reserve_host *host, const struct reserve_match *matches)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (matches[i].found == RESERVE_MOVED &&
+		    same_card(records[i].function.slot, record->function.slot) &&
+		    same_card(host->functions[matches[i].function].slot, f->slot))
+			return true;
+	}
+	return false;
+}
+
+/* At the side of another function of its card that could be told: a display's USB controller. */
+static void find_with_card(const struct reserve_record *records, size_t n, size_t which,
+			   const struct reserve_host *host, struct reserve_match *ret)
+{
+	const struct reserve_record *record = &records[which];
+
+	for (size_t i = 0; i < host->n; i++) {
+		struct reserve_function *f = &host->functions[i];
+
+		if (same_ids(&record->function.ids, &f->ids) &&
+		    same_number(record->function.slot, f->slot) && !is_taken(ret, n, i) &&
+		    has_moved_to(record, f, records, n, host, ret) &&
+		    (!has_number(record) || has_serial(record, host, f))) {
+			ret[which] =
+				(struct reserve_match){ .found = RESERVE_MOVED, .function = i };
+			return;
+		}
+	}
 }
 
 void reserve_match(const struct reserve_record *records, size_t n, const struct reserve_host *host,
@@ -85,5 +159,9 @@ void reserve_match(const struct reserve_record *records, size_t n, const struct 
 	for (size_t i = 0; i < n; i++) {
 		if (ret[i].found == RESERVE_ABSENT)
 			find_elsewhere(&records[i], host, ret, n, &ret[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ret[i].found == RESERVE_ABSENT || ret[i].found == RESERVE_AMBIGUOUS)
+			find_with_card(records, n, i, host, ret);
 	}
 }

@@ -48,7 +48,7 @@ struct reserve_function {
 struct reserve_record {
 	struct reserve_function function;
 	/* Functions with the same ids that the host kept for itself when this was written. With one
-	 * of those a function is looked for elsewhere by its serial only. */
+	 * of those it is looked for elsewhere by its serial only, whatever it is. */
 	unsigned twins;
 	char driver[RESERVE_DRIVER_MAX]; /* vfio-pci or a variant of it */
 	unsigned line;                   /* where it stands in the file */
@@ -105,12 +105,12 @@ enum reserve_found {
 	RESERVE_ABSENT,
 	RESERVE_HERE,      /* at its place; the number of its bus may have changed */
 	RESERVE_MOVED,     /* elsewhere, and it can be no other */
-	RESERVE_AMBIGUOUS, /* it could be one of several: none is taken */
+	RESERVE_AMBIGUOUS, /* some could be it, and nothing tells that it is: none is taken */
 };
 
 struct reserve_match {
 	enum reserve_found found;
-	size_t function;   /* HERE, MOVED: which one */
+	size_t function;   /* HERE, MOVED: which one; AMBIGUOUS: one that it could be */
 	size_t candidates; /* AMBIGUOUS: how many it could be */
 };
 
@@ -126,7 +126,10 @@ struct reserve_host {
 /*
  * For each record the function that it means. First those at their slot with all ids equal (at
  * their address, where no slot is recorded); then, among the functions that no record has, the only
- * one with equal ids and, where it is recorded, equal serial. No function is given to two records.
+ * one with equal ids and serial. Without a recorded serial ids are enough for what a host comes up
+ * and is reached without (displays, sound, processors, accelerators), when it was the only one of
+ * its kind; all else is AMBIGUOUS then, unless another function of its card was found and it is at
+ * its side. No function is given to two records.
  */
 void reserve_match(const struct reserve_record *records, size_t n, const struct reserve_host *host,
 		   struct reserve_match *ret);
@@ -143,5 +146,7 @@ MUST_CHECK ssize_t reserve_read(int dir, const char *path, void *ret, size_t siz
 MUST_CHECK long reserve_read_host(int root, struct reserve_function *ret, size_t max);
 /* As read_serial above; @closure points to the descriptor of the root. */
 void reserve_read_serial(void *closure, struct reserve_function *f);
+/* Whether it is the number of one device: some have none in it, and some that of their model. */
+bool reserve_is_serial(uint64_t serial);
 /* The serial out of configuration space; false when there is none in these bytes. */
 bool reserve_serial(const uint8_t *config, size_t n, uint64_t *ret);

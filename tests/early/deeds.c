@@ -332,6 +332,22 @@ static void an_override_of_something_else(void **state)
 	says(EARLY_REPORT, DISK " " DISK " refused vfio-pci");
 }
 
+/* The reserved drive died; the one that is left is the host's. */
+static void a_disk_that_may_be_the_hosts(void **state)
+{
+	(void)state;
+	temporary_file(&tree, RESERVE_FILE,
+		       HEAD "0000:43:00.0 144d:a808 144d:a801 010802 0000:40/01.3/00.0 - 0 "
+			    "vfio-pci\n");
+	run();
+	is_with(DISK, "nvme");
+	has_override(DISK, "(null)\n");
+	says(EARLY_REPORT, "0000:43:00.0 - ambiguous vfio-pci not at its place; one of its kind is "
+			   "at " DISK ", but no serial number tells");
+	says("dev/kmsg", "<4>passthru: 0000:43:00.0: not at its place; one of its kind");
+	says("dev/kmsg", "not taken; if it is, undo and set up again\n");
+}
+
 static void a_bridge(void **state)
 {
 	(void)state;
@@ -418,6 +434,7 @@ int main(void)
 		DEED(a_child_that_is_killed),
 		DEED(an_override_that_does_not_hold),
 		DEED(an_override_of_something_else),
+		DEED(a_disk_that_may_be_the_hosts),
 		DEED(a_bridge),
 		DEED(no_place_for_the_record),
 		DEED(a_name_that_is_no_text),

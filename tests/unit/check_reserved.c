@@ -176,6 +176,17 @@ static void ambiguous(void **state)
 	expect("reserved", VERDICT_FAIL, "2 of its kind are elsewhere", NULL, NULL);
 }
 
+/* The host may have been given it later, and have its root file system on it. */
+static void perhaps_the_hosts(void **state)
+{
+	(void)state;
+	ready_to_boot();
+	reserves("0000:05:00.0 144d:a804 1043:8694 010802 0000:00/1c.0/00.0 - 0 vfio-pci\n");
+	expect("reserved", VERDICT_FAIL,
+	       "one of its kind is at 0000:02:00.0, but no serial number tells", NULL, NULL);
+	assert_string_equal(verdict.command, "passthru undo");
+}
+
 static void several(void **state)
 {
 	(void)state;
@@ -222,6 +233,7 @@ int main(void)
 		MACHINE_TEST(came_late),
 		MACHINE_TEST(another_device),
 		MACHINE_TEST(ambiguous),
+		MACHINE_TEST(perhaps_the_hosts),
 		MACHINE_TEST(several),
 		MACHINE_TEST(damaged),
 	};

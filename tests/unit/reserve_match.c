@@ -39,6 +39,7 @@ static void match(size_t n_records, size_t n_functions)
 }
 
 static const struct reserve_ids gpu = GPU, disk = DISK;
+static const struct reserve_ids card_usb = { 0x10de, 0x1ad8, 0x1043, 0x87d5, 0x0c0330 };
 
 /* One reserved card, at 41:00.0 behind the port 40:01.1. */
 static void reserve_one(unsigned twins)
@@ -120,6 +121,73 @@ static void the_twin_of_the_host_is_left_alone(void **state)
 	there[0] = function("0000:41:00.0", gpu, "0000:80/03.1/00.0");
 	match(1, 1);
 	assert_int_equal(matches[0].found, RESERVE_AMBIGUOUS);
+}
+
+/*
+ * The reserved one was the only one, and died; the host was given another one of its kind
+ * meanwhile, for its root file system or its network.
+ */
+static void what_came_later_is_the_hosts(void **state)
+{
+	static const struct {
+		uint32_t class_code;
+		enum reserve_found found;
+	} kinds[] = {
+		{ 0x010601, RESERVE_AMBIGUOUS }, { 0x010802, RESERVE_AMBIGUOUS },
+		{ 0x020000, RESERVE_AMBIGUOUS }, { 0x028000, RESERVE_AMBIGUOUS },
+		{ 0x0c0330, RESERVE_AMBIGUOUS }, { 0x0c0400, RESERVE_AMBIGUOUS },
+		{ 0x080501, RESERVE_AMBIGUOUS }, { 0x070002, RESERVE_AMBIGUOUS },
+		{ 0x000000, RESERVE_AMBIGUOUS }, { 0xff0000, RESERVE_AMBIGUOUS },
+		{ 0x030000, RESERVE_MOVED },     { 0x040300, RESERVE_MOVED },
+		{ 0x0b4000, RESERVE_MOVED },     { 0x120000, RESERVE_MOVED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		reserve_one(0);
+		records[0].function.ids.class_code = kinds[i].class_code;
+		there[0] = function("0000:03:00.0", gpu, "0000:00/1c.0/00.0");
+		there[1] = function("0000:02:00.0", records[0].function.ids, "0000:00/1d.4/00.0");
+		there[0].ids.device++;
+		match(1, 2);
+		assert_int_equal(matches[0].found, kinds[i].found);
+		assert_int_equal(matches[0].function, 1);
+	}
+	/* the number says which one it is, when it is one */
+	reserve_one(0);
+	records[0].function.ids = disk;
+	records[0].function.has_serial = there[0].has_serial = true;
+	there[0] = function("0000:02:00.0", disk, "0000:00/1d.4/00.0");
+	there[0].has_serial = true;
+	records[0].function.serial = there[0].serial = 0x0025385b71b0c0d0;
+	match(1, 1);
+	assert_int_equal(matches[0].found, RESERVE_MOVED);
+	records[0].function.serial = there[0].serial = 0x01000000684ce000;
+	match(1, 1);
+	assert_int_equal(matches[0].found, RESERVE_AMBIGUOUS);
+	assert_int_equal(matches[0].candidates, 1);
+}
+
+/* The USB controller of a graphics card goes where the card goes, one elsewhere is another one. */
+static void a_card_moves_as_a_whole(void **state)
+{
+	(void)state;
+	reserve_one(0);
+	records[1].function = function("0000:41:00.2", card_usb, "0000:40/01.1/00.2");
+	there[0] = function("0000:81:00.0", gpu, "0000:80/03.1/00.0");
+	there[1] = function("0000:82:00.2", card_usb, "0000:80/03.2/00.2");
+	there[2] = function("0000:81:00.2", card_usb, "0000:80/03.1/00.2");
+	there[3] = function("0000:81:00.3", card_usb, "0000:80/03.1/00.3");
+	match(2, 4);
+	assert_int_equal(matches[0].found, RESERVE_MOVED);
+	assert_int_equal(matches[1].found, RESERVE_MOVED);
+	assert_int_equal(matches[1].function, 2);
+	match(2, 2);
+	assert_int_equal(matches[1].found, RESERVE_AMBIGUOUS);
+	/* the display is at its place, so its card did not move */
+	there[0] = function("0000:41:00.0", gpu, "0000:40/01.1/00.0");
+	match(2, 3);
+	assert_int_equal(matches[1].found, RESERVE_AMBIGUOUS);
 }
 
 static void two_reserved_twins(void **state)
@@ -259,7 +327,10 @@ static void serials_in_bad_configuration_space(void **state)
 	assert_false(reserve_serial(config, sizeof(config), &serial));
 	memset(config + 0x104, 0xff, 8);
 	assert_false(reserve_serial(config, sizeof(config), &serial));
-	config[0x104] = 0;
+	/* the same in all chips of a model */
+	memcpy(config + 0x104, "\x00\xe0\x4c\x68\x00\x00\x00\x01", 8);
+	assert_false(reserve_serial(config, sizeof(config), &serial));
+	config[0x105] = 0;
 	assert_true(reserve_serial(config, sizeof(config), &serial));
 	assert_false(reserve_serial(config, 0x100, &serial));
 	assert_false(reserve_serial(config, 0x10b, &serial));
@@ -275,6 +346,8 @@ int main(void)
 		cmocka_unit_test(moved),
 		cmocka_unit_test(one_of_several_is_not_taken),
 		cmocka_unit_test(the_twin_of_the_host_is_left_alone),
+		cmocka_unit_test(what_came_later_is_the_hosts),
+		cmocka_unit_test(a_card_moves_as_a_whole),
 		cmocka_unit_test(two_reserved_twins),
 		cmocka_unit_test(by_address_without_a_slot),
 		cmocka_unit_test(by_serial),
