@@ -4,8 +4,10 @@
 // sysfs-bus-pci: an override binds nothing and frees nothing, it only says who may.
 //
 // Each step is read back. When one fails the function gets back what it had: a reserved device that
-// VFIO does not take (there is no IOMMU) is worth more with its driver than without any. An unbind
-// and whatever takes the lock of the device may not come back: run.c gives this a process.
+// VFIO does not take is worth more with its driver than without any. What a module that is loaded
+// later will do cannot be seen here, so one that is sure to fail (there is no IOMMU) is not begun.
+// An unbind and whatever takes the lock of the device may not come back: run.c gives this a
+// process.
 
 #include "early/early.h"
 
@@ -172,6 +174,12 @@ static bool refuse(struct function *f)
 	if (*f->override && strcmp(f->override, f->wanted) != 0) {
 		end(f, EARLY_REFUSED,
 		    "left alone: it is kept for the driver %.60s by something else", f->override);
+		return true;
+	}
+	if (strcmp(f->driver, f->wanted) != 0 && !early_may_have_group(f->root, f->address)) {
+		end(f, EARLY_REFUSED,
+		    "left alone: it is in no IOMMU group, so VFIO cannot take it: the IOMMU is off "
+		    "in the firmware (VT-d, AMD-Vi) or the kernel, or does not cover it");
 		return true;
 	}
 	return false;

@@ -22,6 +22,14 @@
  */
 bool early_is_asked(const char *text, size_t n);
 
+/* ---- group.c ---- */
+
+/*
+ * Whether VFIO may be able to take the function: it is in an IOMMU group, or is not known to stay
+ * without one.
+ */
+bool early_may_have_group(int root, const char *address);
+
 /* ---- act.c: one function ---- */
 
 enum early_result {

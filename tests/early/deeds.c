@@ -126,6 +126,9 @@ static void add(const char *address, const char *port, const char *alias, const 
 	snprintf(path, sizeof(path), "sys/devices/pci0000:40/0000:40:%s/%s/driver_override", port,
 		 address);
 	temporary_file(&tree, path, "(null)\n");
+	snprintf(path, sizeof(path), "sys/devices/pci0000:40/0000:40:%s/%s/iommu_group", port,
+		 address);
+	temporary_link(&tree, path, "../../../../kernel/iommu_groups/7");
 	snprintf(path, sizeof(path), DEVICES "%s", address);
 	snprintf(target, sizeof(target), "../../../devices/pci0000:40/0000:40:%s/%s", port,
 		 address);
@@ -235,11 +238,16 @@ static void again(void **state)
 	is_with(DISK, "vfio-pci");
 }
 
+static void without_vfio_pci(void)
+{
+	assert_int_equal(unlinkat(root, "sys/bus/pci/drivers/vfio-pci/new_id", 0), 0);
+	assert_int_equal(unlinkat(root, "sys/bus/pci/drivers/vfio-pci", AT_REMOVEDIR), 0);
+}
+
 static void with_a_module_to_come(void **state)
 {
 	(void)state;
-	assert_int_equal(unlinkat(root, "sys/bus/pci/drivers/vfio-pci/new_id", 0), 0);
-	assert_int_equal(unlinkat(root, "sys/bus/pci/drivers/vfio-pci", AT_REMOVEDIR), 0);
+	without_vfio_pci();
 	run();
 	is_with(GPU, "");
 	is_with(DISK, "");
@@ -250,6 +258,68 @@ static void with_a_module_to_come(void **state)
 	/* a second run knows what the first one found */
 	run();
 	says("run/passthru/" DISK, "\"driver\":\"nvme\"");
+}
+
+static void without_iommu_groups(void)
+{
+	assert_int_equal(unlinkat(root, DEVICES GPU "/iommu_group", 0), 0);
+	assert_int_equal(unlinkat(root, DEVICES DISK "/iommu_group", 0), 0);
+}
+
+/* The firmware was reset or updated: VT-d is off. The module would come and take nothing. */
+static void without_an_iommu(void **state)
+{
+	(void)state;
+	without_vfio_pci();
+	without_iommu_groups();
+	/* Linux 6.9 makes a tree for itself */
+	temporary_file(&tree, "sys/firmware/devicetree/base/name", "");
+	temporary_file(&tree, "sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n");
+	temporary_file(&tree, "etc/modprobe.d/kvm.conf", "options kvm ignore_msrs=1\n");
+	run();
+	is_with(DISK, "nvme");
+	has_override(DISK, "(null)\n");
+	has_override(GPU, "(null)\n");
+	assert_string_equal(content("run/modules"), "");
+	assert_string_equal(content("run/passthru/" DISK), "(absent)");
+	says(EARLY_REPORT, DISK " " DISK " refused vfio-pci left alone: it is in no IOMMU group");
+	says("dev/kmsg", "<4>passthru: " DISK ": left alone: it is in no IOMMU group, so VFIO "
+			 "cannot take it");
+	says("dev/kmsg", "<5>passthru: 0 of 2 reserved functions are for guests");
+	/* VFIO has it all the same: nothing is in doubt */
+	temporary_file(&tree, "sys/bus/pci/drivers/vfio-pci/new_id", "");
+	assert_int_equal(unlinkat(root, DEVICES DISK "/driver", 0), 0);
+	bind_to(DISK, "vfio-pci");
+	run();
+	says(EARLY_REPORT, DISK " " DISK " kept vfio-pci");
+}
+
+/* The driver of the IOMMU is a module, or vfio makes groups without one. */
+static void with_groups_to_come(void **state)
+{
+	static const char *const signs[][2] = {
+		{ "sys/firmware/acpi/tables/IORT", "IORT" },
+		{ "sys/firmware/acpi/tables/VIOT", "VIOT" },
+		{ "sys/firmware/devicetree/base/compatible", "linux,dummy-virt" },
+		{ "sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n" },
+		{ "etc/modprobe.d/vfio.conf", "options vfio enable_unsafe_noiommu_mode=1\n" },
+		{ "usr/lib/modprobe.d/vfio.conf", "options vfio enable_unsafe_noiommu_mode=1\n" },
+		{ "conf/modules", "vfio enable_unsafe_noiommu_mode=1\n" },
+		{ "proc/cmdline", "passthru.boot=1 vfio.enable_unsafe_noiommu_mode=1\n" },
+	};
+
+	(void)state;
+	without_vfio_pci();
+	without_iommu_groups();
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
+		temporary_file(&tree, signs[i][0], signs[i][1]);
+		run();
+		says(EARLY_REPORT, GPU " " GPU " reserved vfio-pci");
+		assert_int_equal(unlinkat(root, signs[i][0], 0), 0);
+		temporary_file(&tree, "proc/cmdline", "passthru.boot=1\n");
+	}
+	run();
+	says(EARLY_REPORT, GPU " " GPU " refused vfio-pci");
 }
 
 static void a_driver_that_does_not_let_go(void **state)
@@ -382,44 +452,6 @@ static void a_name_that_is_no_text(void **state)
 	says(EARLY_REPORT, DISK " " DISK " failed vfio-pci left alone");
 }
 
-/* ---- the command line ---- */
-
-static void the_word(void **state)
-{
-	static const struct {
-		const char *line;
-		bool is;
-	} lines[] = {
-		{ "passthru.boot=1", true },
-		{ "quiet passthru.boot=1 splash\n", true },
-		{ "\tpassthru.boot=1\n", true },
-		{ "passthru.boot=\"1\"", true },
-		{ "\"passthru.boot=1\" quiet", true },
-		{ "a=\"b c\" passthru.boot=1", true },
-		{ "a=\"b\"c passthru.boot=1", true },
-		{ "passthru.boot=0 passthru.boot=1", true },
-		{ "", false },
-		{ "passthru.boot", false },
-		{ "passthru.boot=", false },
-		{ "passthru.boot=11", false },
-		{ "passthru.boot=0", false },
-		{ "passthru.boot=1 passthru.boot=0", false },
-		{ "xpassthru.boot=1", false },
-		{ "passthru.boots=1", false },
-		{ "dyndbg=\"a passthru.boot=1 b\"", false },
-		{ "a=\"passthru.boot=1", false },
-		{ "quiet -- passthru.boot=1", false },
-		{ "quiet --x passthru.boot=1", true },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		if (early_is_asked(lines[i].line, strlen(lines[i].line)) != lines[i].is)
-			fail_msg("%s", lines[i].line);
-	}
-	assert_false(early_is_asked("a\0 passthru.boot=1", 18));
-}
-
 #define DEED(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -428,6 +460,8 @@ int main(void)
 		DEED(with_a_built_in_vfio_driver),
 		DEED(again),
 		DEED(with_a_module_to_come),
+		DEED(without_an_iommu),
+		DEED(with_groups_to_come),
 		DEED(a_driver_that_does_not_let_go),
 		DEED(a_vfio_driver_that_does_not_take_it),
 		DEED(a_driver_that_hangs),
@@ -438,7 +472,6 @@ int main(void)
 		DEED(a_bridge),
 		DEED(no_place_for_the_record),
 		DEED(a_name_that_is_no_text),
-		cmocka_unit_test(the_word),
 	};
 
 	test = getpid();

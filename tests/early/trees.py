@@ -57,6 +57,7 @@ class Tree:
         device = "sys/devices/pci0000:40/%s/%s/" % (port, address)
         self.write(device + "modalias", alias)
         self.write(device + "driver_override", "(null)\n")
+        os.symlink("../../../../kernel/iommu_groups/7", self.at(device + "iommu_group"))
         os.makedirs(self.at("sys/bus/pci/devices"), exist_ok=True)
         os.symlink("../../../devices/pci0000:40/%s/%s" % (port, address), self.at("sys/bus/pci/devices/" + address))
 
