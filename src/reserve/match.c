@@ -19,6 +19,20 @@ static bool same_ids(const struct reserve_ids *a, const struct reserve_ids *b)
 	       a->subsystem_device == b->subsystem_device && a->class_code == b->class_code;
 }
 
+/* "0000:40/01.1/00.1": all but the last digit, which is the number of the function */
+static bool same_card(const char *a, const char *b)
+{
+	size_t n = strlen(a);
+
+	return n && n == strlen(b) && memcmp(a, b, n - 1) == 0;
+}
+
+/* True also where one of them is not known. */
+static bool same_number(const char *a, const char *b)
+{
+	return !*a || !*b || a[strlen(a) - 1] == b[strlen(b) - 1];
+}
+
 static bool is_at_place(const struct reserve_function *was, const struct reserve_function *is)
 {
 	if (!same_ids(&was->ids, &is->ids))
@@ -78,18 +92,26 @@ static bool has_number(const struct reserve_record *record)
 	return record->function.has_serial && reserve_is_serial(record->function.serial);
 }
 
+/*
+ * All ports of a card have one serial, so the number of the function says which of them it is. When
+ * functions of two cards have it, it is the serial of neither.
+ */
 static void find_elsewhere(const struct reserve_record *record, const struct reserve_host *host,
 			   const struct reserve_match *all, size_t n_all, struct reserve_match *ret)
 {
-	bool number = has_number(record);
+	const struct reserve_function *was = &record->function, *card = NULL;
+	bool number = has_number(record), two_cards = false;
 	size_t candidates = 0, last = 0;
 
 	for (size_t i = 0; i < host->n; i++) {
 		struct reserve_function *f = &host->functions[i];
 
-		if (!same_ids(&record->function.ids, &f->ids) || is_taken(all, n_all, i))
+		if (!same_ids(&was->ids, &f->ids) || is_taken(all, n_all, i) ||
+		    (number && !has_serial(record, host, f)))
 			continue;
-		if (number && !has_serial(record, host, f))
+		two_cards |= card && !same_card(card->slot, f->slot);
+		card = f;
+		if (!same_number(was->slot, f->slot))
 			continue;
 		candidates++;
 		last = i;
@@ -98,24 +120,11 @@ static void find_elsewhere(const struct reserve_record *record, const struct res
 		*ret = (struct reserve_match){ .found = RESERVE_AMBIGUOUS,
 					       .function = last,
 					       .candidates = candidates };
-	if (candidates == 1 && (number || is_known_by_ids(record)))
+	if (candidates == 1 && (number ? !two_cards : is_known_by_ids(record)))
 		ret->found = RESERVE_MOVED;
 }
 
 /* ---- a card moves as a whole ---- */
-
-/* "0000:40/01.1/00.1": all but the last digit, which is the number of the function */
-static bool same_card(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-
-	return n && n == strlen(b) && memcmp(a, b, n - 1) == 0;
-}
-
-static bool same_number(const char *a, const char *b)
-{
-	return *a && *b && a[strlen(a) - 1] == b[strlen(b) - 1];
-}
 
 /* Whether a function of the card that @record is of has moved to the card of @f. */
 static bool has_moved_to(const struct reserve_record *record, const struct reserve_function *f,

@@ -126,10 +126,10 @@ struct reserve_host {
 /*
  * For each record the function that it means. First those at their slot with all ids equal (at
  * their address, where no slot is recorded); then, among the functions that no record has, the only
- * one with equal ids and serial. Without a recorded serial ids are enough for what a host comes up
- * and is reached without (displays, sound, processors, accelerators), when it was the only one of
- * its kind; all else is AMBIGUOUS then, unless another function of its card was found and it is at
- * its side. No function is given to two records.
+ * one with equal ids, serial and number of the function. Without a recorded serial ids are enough
+ * for what a host comes up and is reached without (displays, sound, processors, accelerators), when
+ * it was the only one of its kind; all else is AMBIGUOUS then, unless another function of its card
+ * was found and it is at its side. No function is given to two records.
  */
 void reserve_match(const struct reserve_record *records, size_t n, const struct reserve_host *host,
 		   struct reserve_match *ret);

@@ -190,6 +190,49 @@ static void a_card_moves_as_a_whole(void **state)
 	assert_int_equal(matches[1].found, RESERVE_AMBIGUOUS);
 }
 
+/* All ports have the same ids and the same serial, which is that of the card. */
+static void a_card_with_four_ports(void **state)
+{
+	static const char *const ports[] = { "0", "1", "2", "3" };
+	struct reserve_ids nic = { 0x8086, 0x1521, 0x8086, 0x5001, 0x020000 };
+	char address[RESERVE_ADDRESS_MAX], slot[RESERVE_SLOT_MAX];
+
+	(void)state;
+	memset(records, 0, sizeof(records));
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(address, sizeof(address), "0000:41:00.%s", ports[i]);
+		snprintf(slot, sizeof(slot), "0000:40/01.1/00.%s", ports[i]);
+		records[i].function = function(address, nic, slot);
+		snprintf(address, sizeof(address), "0000:61:00.%s", ports[i]);
+		snprintf(slot, sizeof(slot), "0000:60/03.1/00.%s", ports[i]);
+		/* in which order a directory is read is nobody's promise */
+		there[3 - i] = function(address, nic, slot);
+		records[i].function.has_serial = there[3 - i].has_serial = true;
+		records[i].function.serial = there[3 - i].serial = 0xa0369fffff123456;
+	}
+	match(4, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(matches[i].found, RESERVE_MOVED);
+		assert_int_equal(matches[i].function, 3 - i);
+	}
+	/* the host keeps the others */
+	records[0] = records[2];
+	records[0].twins = 3;
+	match(1, 4);
+	assert_int_equal(matches[0].found, RESERVE_MOVED);
+	assert_int_equal(matches[0].function, 1);
+	/* that port is switched off: its neighbours are still the host's */
+	there[1] = there[0];
+	match(1, 3);
+	assert_int_equal(matches[0].found, RESERVE_ABSENT);
+	/* a serial that another card has as well says nothing */
+	there[1] = function("0000:71:00.2", nic, "0000:70/03.1/00.2");
+	there[1].has_serial = true;
+	there[1].serial = there[0].serial;
+	match(1, 3);
+	assert_int_equal(matches[0].found, RESERVE_AMBIGUOUS);
+}
+
 static void two_reserved_twins(void **state)
 {
 	(void)state;
@@ -348,6 +391,7 @@ int main(void)
 		cmocka_unit_test(the_twin_of_the_host_is_left_alone),
 		cmocka_unit_test(what_came_later_is_the_hosts),
 		cmocka_unit_test(a_card_moves_as_a_whole),
+		cmocka_unit_test(a_card_with_four_ports),
 		cmocka_unit_test(two_reserved_twins),
 		cmocka_unit_test(by_address_without_a_slot),
 		cmocka_unit_test(by_serial),
