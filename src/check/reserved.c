@@ -73,14 +73,25 @@ static void judge_stranger(struct judged *j)
 	const struct pci_function *f = j->reserved->stranger;
 
 	verdict_evidence(j->v, f->path, "%04x:%04x", f->vendor, f->device);
-	if (f->vendor == was->vendor && f->device == was->device) {
-		verdict_set(j->v, VERDICT_FAIL,
-			    "it is not at its place, and what has its address now is another one "
-			    "of its kind");
-	} else {
+	if (f->vendor != was->vendor || f->device != was->device) {
 		verdict_set(j->v, VERDICT_FAIL,
 			    "what has its address now is another device, %04x:%04x and not %s",
 			    f->vendor, f->device, ids_text(a, was));
+	} else if (f->subsystem_vendor != was->subsystem_vendor ||
+		   f->subsystem_device != was->subsystem_device) {
+		verdict_set(j->v, VERDICT_FAIL,
+			    "what has its address now is of another subsystem, %04x:%04x and not "
+			    "%04x:%04x",
+			    f->subsystem_vendor, f->subsystem_device, was->subsystem_vendor,
+			    was->subsystem_device);
+	} else if (f->class_code != was->class_code) {
+		verdict_set(j->v, VERDICT_FAIL,
+			    "what has its address now is of another class, %06x and not %06x",
+			    f->class_code, was->class_code);
+	} else {
+		verdict_set(j->v, VERDICT_FAIL,
+			    "it is not at its place, and what has its address now is another one "
+			    "of its kind");
 	}
 	verdict_fix(j->v, "passthru undo",
 		    "Take the setup back, and set up the device that is meant now.");

@@ -12,11 +12,26 @@
 
 #include <string.h>
 
-static bool same_ids(const struct reserve_ids *a, const struct reserve_ids *b)
+static bool same_model(const struct reserve_ids *a, const struct reserve_ids *b)
 {
 	return a->vendor == b->vendor && a->device == b->device &&
 	       a->subsystem_vendor == b->subsystem_vendor &&
-	       a->subsystem_device == b->subsystem_device && a->class_code == b->class_code;
+	       a->subsystem_device == b->subsystem_device;
+}
+
+static bool same_ids(const struct reserve_ids *a, const struct reserve_ids *b)
+{
+	return same_model(a, b) && a->class_code == b->class_code;
+}
+
+/*
+ * Intel's graphics are a VGA controller (0300), or another display (0380) when the firmware is told
+ * to begin with another card.
+ */
+static bool same_class(const struct reserve_ids *a, const struct reserve_ids *b)
+{
+	return a->class_code == b->class_code ||
+	       (a->class_code >> 16 == 0x03 && b->class_code >> 16 == 0x03);
 }
 
 /* "0000:40/01.1/00.1": all but the last digit, which is the number of the function */
@@ -35,7 +50,7 @@ static bool same_number(const char *a, const char *b)
 
 static bool is_at_place(const struct reserve_function *was, const struct reserve_function *is)
 {
-	if (!same_ids(&was->ids, &is->ids))
+	if (!same_model(&was->ids, &is->ids) || !same_class(&was->ids, &is->ids))
 		return false;
 	return *was->slot ? strcmp(was->slot, is->slot) == 0
 			  : strcmp(was->address, is->address) == 0;

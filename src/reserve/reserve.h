@@ -125,7 +125,8 @@ struct reserve_host {
 
 /*
  * For each record the function that it means. First those at their slot with all ids equal (at
- * their address, where no slot is recorded); then, among the functions that no record has, the only
+ * their address, where no slot is recorded), and the class, of which a display may change all but
+ * the base; then, among the functions that no record has, the only
  * one with equal ids, serial and number of the function. Without a recorded serial ids are enough
  * for what a host comes up and is reached without (displays, sound, processors, accelerators), when
  * it was the only one of its kind; all else is AMBIGUOUS then, unless another function of its card

@@ -158,6 +158,13 @@ static void another_device(void **state)
 	reserves("0000:01:00.0 10de:1c81 1043:8694 030000 - - 0 vfio-pci\n");
 	expect("reserved", VERDICT_FAIL, "another device, 10de:1c82 and not 10de:1c81",
 	       "0000:01:00.0", "10de:1c82");
+	reserves("0000:01:00.0 10de:1c82 1043:8695 030000 - - 0 vfio-pci\n");
+	expect("reserved", VERDICT_FAIL, "another subsystem, 1043:8694 and not 1043:8695", NULL,
+	       NULL);
+	reserves("0000:01:00.0 10de:1c82 1043:8694 120000 - - 0 vfio-pci\n");
+	expect("reserved", VERDICT_FAIL, "another class, 030000 and not 120000", NULL, NULL);
+	reserves("0000:01:00.0 10de:1c82 1043:8694 038000 - - 0 vfio-pci\n");
+	expect("reserved", VERDICT_FAIL, "nouveau has it", NULL, NULL);
 	/* the same model in its place, and the record knows the number of the one that is gone */
 	reserves("0000:01:00.0 10de:1c82 1043:8694 030000 0000:00/1c.0/00.0 0000000000000001 0 "
 		 "vfio-pci\n");

@@ -84,11 +84,30 @@ static void a_stranger_is_left_alone(void **state)
 		other.device += i == 1;
 		other.subsystem_vendor += i == 2;
 		other.subsystem_device += i == 3;
-		other.class_code += i == 4;
+		other.class_code = i == 4 ? 0x040300 : other.class_code;
 		there[0] = function("0000:41:00.0", other, "0000:40/01.1/00.0");
 		match(1, 1);
 		assert_int_equal(matches[0].found, RESERVE_ABSENT);
 	}
+}
+
+/* The firmware's "primary display" was changed: the same chip is no VGA controller any more. */
+static void a_display_of_another_class(void **state)
+{
+	(void)state;
+	reserve_one(0);
+	there[0] = function("0000:41:00.0", gpu, "0000:40/01.1/00.0");
+	there[0].ids.class_code = 0x038000;
+	match(1, 1);
+	assert_int_equal(matches[0].found, RESERVE_HERE);
+	there[0].ids.class_code = 0x040300;
+	match(1, 1);
+	assert_int_equal(matches[0].found, RESERVE_ABSENT);
+	/* a controller for disks that became one for arrays has another content for the host */
+	records[0].function.ids.class_code = 0x010601;
+	there[0].ids.class_code = 0x010400;
+	match(1, 1);
+	assert_int_equal(matches[0].found, RESERVE_ABSENT);
 }
 
 static void moved(void **state)
@@ -386,6 +405,7 @@ int main(void)
 		cmocka_unit_test(at_its_place),
 		cmocka_unit_test(after_a_new_numbering),
 		cmocka_unit_test(a_stranger_is_left_alone),
+		cmocka_unit_test(a_display_of_another_class),
 		cmocka_unit_test(moved),
 		cmocka_unit_test(one_of_several_is_not_taken),
 		cmocka_unit_test(the_twin_of_the_host_is_left_alone),
