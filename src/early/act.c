@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/pci_regs.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -163,11 +164,23 @@ static void put_back(struct function *f, bool unbound, const char *what, int err
 	    back ? "it is as it was" : "and it could not be put back as it was");
 }
 
+/* As pci_is_bridge() of host/host.h: an "other bridge" may be an endpoint (NVSwitch). */
+static bool is_bridge(const struct function *f)
+{
+	unsigned class = f->task->function->ids.class_code >> 8;
+	unsigned char header[PCI_STD_HEADER_SIZEOF];
+	char path[PATH_BYTES];
+
+	if (class != 0x0680)
+		return class >> 8 == 0x06;
+	device_path(f, "config", path);
+	return reserve_read(f->root, path, header, sizeof(header)) == sizeof(header) &&
+	       (header[PCI_HEADER_TYPE] & 0x7f) != PCI_HEADER_TYPE_NORMAL;
+}
+
 static bool refuse(struct function *f)
 {
-	unsigned base = f->task->function->ids.class_code >> 16;
-
-	if (base == 0x06) {
+	if (is_bridge(f)) {
 		end(f, EARLY_REFUSED, "left alone: it is a bridge");
 		return true;
 	}

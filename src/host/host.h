@@ -42,6 +42,7 @@ struct pci_function {
 	uint16_t vendor, device;
 	uint16_t subsystem_vendor, subsystem_device;
 	uint32_t class_code;            /* base class << 16 | sub class << 8 | interface */
+	bool has_bridge_header;         /* asked of class 0680 only */
 	struct fact_text driver;        /* -ENOENT: none */
 	struct fact_number iommu_group; /* -ENOENT: none */
 	struct pci_function *parent;    /* the bridge above; NULL on a root bus */
@@ -78,8 +79,8 @@ void host_done(struct host *host);
 
 /*
  * Reads all functions: per function its place (a link), its uevent and its group (a link). A
- * function that disappears meanwhile is left out. Touches no `config` and nothing that wakes a
- * device.
+ * function that disappears meanwhile is left out. Touches nothing that wakes a device, and no
+ * `config` but that of "other bridges".
  */
 MUST_CHECK int host_read_pci(struct host *host, struct err *e);
 
@@ -100,7 +101,11 @@ static inline uint8_t pci_base_class(const struct pci_function *f)
 
 /* Base class 03: VGA, 3D and other display controllers. */
 bool pci_is_display(const struct pci_function *f);
-/* Base class 06: they stay with the host; vfio-pci does not take them. */
+/*
+ * Base class 06: they stay with the host. "Other bridges" (0680) are none when they have the header
+ * of an endpoint: NVIDIA's NVSwitch, which a guest that manages the fabric is given. Another header
+ * vfio-pci does not take.
+ */
 bool pci_is_bridge(const struct pci_function *f);
 
 /* ---- detail.c: the rest about one function ---- */

@@ -3,10 +3,12 @@
 //
 // `uevent` has driver, class, ids and subsystem in one file that costs the kernel no access to the
 // device; the link in sys/bus/pci/devices gives the real path and with it the bridges above; the
-// link iommu_group gives the group. Nothing else is read for a listing. The keys of uevent are
+// link iommu_group gives the group. Nothing else is read for a listing, but for "other bridges" the
+// header of their configuration space, which tells bridges from endpoints. The keys of uevent are
 // those of pci_uevent() in drivers/pci/pci-driver.c.
 
 #include "base/text.h"
+#include "host/config.h"
 #include "host/host.h"
 #include "host/internal.h"
 
@@ -79,9 +81,15 @@ bool pci_is_display(const struct pci_function *f)
 	return f->error == 0 && pci_base_class(f) == 0x03;
 }
 
+static bool is_other_bridge(const struct pci_function *f)
+{
+	return f->class_code >> 8 == 0x0680;
+}
+
 bool pci_is_bridge(const struct pci_function *f)
 {
-	return f->error == 0 && pci_base_class(f) == 0x06;
+	return f->error == 0 && pci_base_class(f) == 0x06 &&
+	       (!is_other_bridge(f) || f->has_bridge_header);
 }
 
 /* ---- uevent ---- */
@@ -235,6 +243,15 @@ static void read_group(struct host *host, struct pci_function *f)
 		group->error = -EBADMSG;
 }
 
+/* One that is not known is taken for an endpoint's: vfio-pci looks at it again. */
+static void read_header(struct host *host, struct pci_function *f)
+{
+	struct pci_config config;
+
+	f->has_bridge_header =
+		host_read_config(host, f, &config) == 0 && config.header != PCI_HEADER_FUNCTION;
+}
+
 /* ---- the list ---- */
 
 /* Whether @f disappeared after its directory was listed: its link is gone as well. */
@@ -270,6 +287,8 @@ static bool read_function(struct host *host, struct pci_function *f)
 	if (f->error && has_vanished(host, link_of(host, f->name)))
 		return false;
 	read_group(host, f);
+	if (!f->error && is_other_bridge(f))
+		read_header(host, f);
 	return true;
 }
 

@@ -213,7 +213,9 @@ void host_companions(struct host *host, struct pci_function *f, struct selection
 	for (size_t i = 0; i < host->n_functions && n < ARRAY_SIZE(mates); i++) {
 		struct pci_function *mate = &host->functions[i];
 
-		if (mate == f || !pci_same_slot(mate->address, f->address) || pci_is_bridge(mate))
+		/* one of class 06 goes to a guest only when it is named itself */
+		if (mate == f || !pci_same_slot(mate->address, f->address) ||
+		    pci_base_class(mate) == 0x06)
 			continue;
 		mates[n++] = mate;
 		with_display |= pci_is_display(mate) && mate->vendor == f->vendor;

@@ -430,6 +430,26 @@ static void a_bridge(void **state)
 	says(EARLY_REPORT, "refused vfio-pci left alone: it is a bridge\n");
 }
 
+/* An NVSwitch calls itself a bridge, and has the header of an endpoint. */
+static void an_other_bridge(void **state)
+{
+	uint8_t config[64] = { 0 };
+
+	(void)state;
+	put(DEVICES DISK "/modalias", "pci:v000010DEd000022A3sv000010DEsd00001796bc06sc80i00\n");
+	temporary_file(&tree, RESERVE_FILE,
+		       HEAD DISK " 10de:22a3 10de:1796 068000 0000:40/01.2/00.0 - 0 vfio-pci\n");
+	config[0x0e] = 0x81;
+	temporary_bytes(&tree, DEVICES DISK "/config", config, sizeof(config));
+	run();
+	is_with(DISK, "nvme");
+	says(EARLY_REPORT, "refused vfio-pci left alone: it is a bridge\n");
+	config[0x0e] = 0x80;
+	temporary_bytes(&tree, DEVICES DISK "/config", config, sizeof(config));
+	run();
+	is_with(DISK, "vfio-pci");
+}
+
 static void no_place_for_the_record(void **state)
 {
 	(void)state;
@@ -470,6 +490,7 @@ int main(void)
 		DEED(an_override_of_something_else),
 		DEED(a_disk_that_may_be_the_hosts),
 		DEED(a_bridge),
+		DEED(an_other_bridge),
 		DEED(no_place_for_the_record),
 		DEED(a_name_that_is_no_text),
 	};

@@ -33,6 +33,10 @@ static const struct fake_function functions[] = {
 	{ "0000:09:00.1", 0x8086, 0x1521, 0x020000, 12, "igb", NULL, NULL },
 	{ "0000:09:00.2", 0x8086, 0x1521, 0x020000, 13, "igb", NULL, NULL },
 	{ "0001:41:1f.7", 0x144d, 0xa804, 0x010802, 14, "nvme", NULL, NULL },
+	{ "0002:07:00.0", 0x10de, 0x22a3, 0x068000, 15, NULL, NULL, NULL },
+	{ "0002:08:00.0", 0x8086, 0x7111, 0x010180, 16, "ata_piix", NULL, NULL },
+	{ "0002:08:00.1", 0x8086, 0x7110, 0x060100, 16, NULL, NULL, NULL },
+	{ "0002:08:00.3", 0x8086, 0x7113, 0x068000, 16, NULL, NULL, NULL },
 	{ "10000:e1:00.0", 0x144d, 0xa808, 0x010802, FAKE_NO_GROUP, "nvme", NULL, NULL },
 };
 
@@ -248,6 +252,28 @@ static void test_companions(void **state)
 	assert_companions(f, "nvme:1", "10000:e1:00.0");
 }
 
+/* An NVSwitch has the class of a bridge, and may go; what else has that class, not unasked. */
+static void test_other_bridges(void **state)
+{
+	struct fixture *f = *state;
+	const struct pci_address at = { .domain = 2, .bus = 7 }, isa = { 2, 8, 0, 1 };
+	char path[FAKE_PATH_MAX];
+	uint8_t config[64] = { 0xde, 0x10, 0xa3, 0x22 };
+
+	assert_false(pci_is_bridge(host_find(&f->host, at)));
+	assert_true(pci_is_bridge(host_find(&f->host, isa)));
+	assert_companions(f, "0002:08:00.0", "0002:08:00.0");
+	snprintf(path, sizeof(path), "%s/config", fake_directory_of(f->k, "0002:07:00.0"));
+	config[0x0e] = 0x80;
+	fake_bytes(&f->k->tree, path, config, sizeof(config));
+	assert_int_equal(host_read_pci(&f->host, &f->e), 0);
+	assert_false(pci_is_bridge(host_find(&f->host, at)));
+	config[0x0e] = 0x01;
+	fake_bytes(&f->k->tree, path, config, sizeof(config));
+	assert_int_equal(host_read_pci(&f->host, &f->e), 0);
+	assert_true(pci_is_bridge(host_find(&f->host, at)));
+}
+
 static void test_companions_virtual(void **state)
 {
 	struct fixture *f = *state;
@@ -303,6 +329,7 @@ int main(void)
 		TEST(malformed),
 		TEST(words),
 		TEST(companions),
+		TEST(other_bridges),
 		TEST(companions_virtual),
 		TEST(companions_unknown),
 		TEST(empty_host),
