@@ -226,3 +226,12 @@ void host_read_reserved(struct host *host, const struct kernel_facts *kernel,
 		match(host, &file, ret);
 	read_report(host, ret);
 }
+
+bool host_is_reserved(const struct reserved_facts *reserved, const struct pci_function *f)
+{
+	for (size_t i = 0; i < reserved->n; i++) {
+		if (reserved->functions[i].function == f)
+			return true;
+	}
+	return false;
+}

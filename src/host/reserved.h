@@ -66,3 +66,5 @@ void host_reserve_function(struct host *host, const struct pci_function *f,
  */
 unsigned host_count_twins(const struct host *host, const struct pci_function *f,
 			  struct pci_function *const *reserved, size_t n_reserved);
+/* Whether what is set up reserves @f. */
+bool host_is_reserved(const struct reserved_facts *reserved, const struct pci_function *f);

@@ -94,6 +94,7 @@ enum fstab_place {
 	FSTAB_HERE,
 	/* it is not there now, and LUKS, LVM, an array or a pool here may hold it */
 	FSTAB_HIDDEN,
+	FSTAB_NOWHERE, /* it is not there now, and nothing here could hold it */
 };
 
 struct route {
@@ -212,7 +213,10 @@ const struct use_facts *host_use_mounts(struct host *host);
 
 /* With USE_FSTAB. */
 const struct use_facts *host_use_fstab(struct host *host);
-/* Whether the device with these uses has what @line names; on which block device then. */
+/*
+ * Whether the device with these uses has what @line names; on which block device then, for
+ * FSTAB_HERE and FSTAB_HIDDEN.
+ */
 enum fstab_place host_fstab_place(struct host *host, const struct device_uses *uses,
 				  const struct fstab_line *line, const char **ret_block);
 

@@ -179,9 +179,12 @@ enum fstab_place host_fstab_place(struct host *host, const struct device_uses *u
 	    !(str_starts(line->source, "dev/") || str_eq(line->type, "zfs")))
 		return FSTAB_ELSEWHERE;
 	for (size_t i = 0; i < facts->n_blocks; i++) {
-		*ret_block = facts->block[i].name;
-		if (use_has_name(&uses->blocks, *ret_block) && can_hide(&facts->block[i], line))
-			return FSTAB_HIDDEN;
+		const struct block_names *block = &facts->block[i];
+
+		if (!use_has_name(&uses->blocks, block->name) || !can_hide(block, line))
+			continue;
+		*ret_block = block->name;
+		return FSTAB_HIDDEN;
 	}
-	return FSTAB_ELSEWHERE;
+	return FSTAB_NOWHERE;
 }

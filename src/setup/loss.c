@@ -11,6 +11,13 @@
 
 #include <string.h>
 
+/* linux/pci_ids.h of the kernel; the second byte is the sub class */
+#define PCI_BASE_STORAGE 0x01
+#define PCI_CLASS_SD_HOST 0x0805
+#define PCI_CLASS_FIREWIRE 0x0c00
+#define PCI_CLASS_USB 0x0c03
+#define PCI_CLASS_FIBRE_CHANNEL 0x0c04
+
 static bool is_allowed(const struct setup_wish *wish, enum use_kind kind)
 {
 	for (size_t i = 0; i < wish->allowed.n; i++) {
@@ -132,6 +139,21 @@ static int judge_gap(const struct setup_work *work, const struct setup_wish *wis
 			  f->name, gap->where, strerror(-gap->error), use_kind_word(gap->kind));
 }
 
+/*
+ * A controller of disks that no driver of the host has now, and one will have at boot: what is on
+ * it cannot be seen. What is reserved already was judged when it was set up.
+ */
+static bool hides_disks(const struct setup_work *work, const struct pci_function *f)
+{
+	uint32_t kind = f->class_code >> 8;
+	bool is_storage = kind >> 8 == PCI_BASE_STORAGE || kind == PCI_CLASS_SD_HOST ||
+			  kind == PCI_CLASS_FIREWIRE || kind == PCI_CLASS_USB ||
+			  kind == PCI_CLASS_FIBRE_CHANNEL;
+
+	return is_storage && host_driver_permits_vfio(&f->driver) &&
+	       !host_is_reserved(&work->facts->reserved, f);
+}
+
 static bool is_used(const struct setup_work *work, const struct device_uses *uses,
 		    const struct fstab_line *line, const char *block)
 {
@@ -153,10 +175,11 @@ static int judge_line(const struct setup_work *work, const struct setup_wish *wi
 {
 	struct arena *a = work->arena;
 	struct device_use use = { .kind = USE_DISK, .where = USE_FSTAB };
-	const char *block, *why;
+	const char *block = "it", *why;
 	enum fstab_place place = host_fstab_place(work->host, uses, line, &block);
 
-	if (place == FSTAB_ELSEWHERE || is_used(work, uses, line, block))
+	if (place == FSTAB_NOWHERE ? !hides_disks(work, f)
+				   : place == FSTAB_ELSEWHERE || is_used(work, uses, line, block))
 		return 0;
 	if (str_eq(line->type, "swap")) {
 		/* swap.target fails, and sysinit.target only wants it */
@@ -248,7 +271,7 @@ int loss_judge(const struct setup_work *work, const struct setup_wish *wish, str
 				      plan, e);
 		for (size_t k = 0; error == 0 && k < uses->n_gaps; k++)
 			error = judge_gap(work, wish, f, &uses->gap[k], e);
-		if (error == 0 && uses->blocks.n > 0)
+		if (error == 0 && (uses->blocks.n > 0 || hides_disks(work, f)))
 			error = judge_fstab(work, wish, f, uses, plan, e);
 		if (error < 0)
 			return error;
