@@ -82,6 +82,12 @@ void check_run(struct host *host, const struct selection *functions, struct aren
 void check_judge_reserved(struct host *host, const struct reserved_function *reserved,
 			  struct verdict *ret);
 
+/*
+ * Whether vfio-pci is told to take @f by its ids, in modprobe.d or on the command line. The facts
+ * of the host must have been read, host_read_facts().
+ */
+bool check_ids_take(struct host *host, const struct pci_function *f);
+
 /* ---- for the files of checks ---- */
 
 void verdict_set(struct verdict *v, enum verdict_kind kind, const char *format, ...)

@@ -175,6 +175,25 @@ static void judge_source(struct host *host, struct verdict *v, const struct id_s
 	}
 }
 
+bool check_ids_take(struct host *host, const struct pci_function *f)
+{
+	const struct kernel *kernel = kernel_running(&host->facts->kernel);
+	struct id_source sources[SOURCES_MAX];
+	size_t n = find_sources(&host->arena, host->facts, sources);
+	const char *list, *rest, *item;
+	struct id id;
+
+	if (n == 0 || (!sources[n - 1].from_command_line && kernel &&
+		       kernel_module(kernel, "vfio_pci", &list) == KERNEL_MODULE_BUILTIN))
+		return false;
+	rest = sources[n - 1].ids;
+	while ((item = next_item(&host->arena, &rest))) {
+		if (parse_id(item, &id) && matches(&id, f))
+			return true;
+	}
+	return false;
+}
+
 /* Of several sources the last one holds; a driver that is built in hears the command line only. */
 static const struct id_source *find_effective(const struct host_facts *facts, struct verdict *v,
 					      const struct id_source *sources, size_t n)

@@ -4,11 +4,13 @@
 // anybody uses anything, other rules hold than for a handover.
 
 #include "base/text.h"
+#include "check/check.h"
 #include "handover/handover.h"
 #include "host/host.h"
 #include "setup/internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +41,61 @@ static int check_one(const struct setup_work *work, struct pci_function *f, stru
 	return 0;
 }
 
+/* What driverctl gives to VFIO at each boot: "etc/driverctl.d/pci-0000:01:00.0". */
+static bool is_of_driverctl(const struct traces_facts *traces, const struct pci_function *f)
+{
+	for (size_t i = 0; i < traces->n_traces; i++) {
+		const struct trace *trace = &traces->traces[i];
+		const char *file = text_last_part(trace->path);
+
+		if (trace->kind == TRACE_DRIVERCTL && str_starts(file, "pci-") &&
+		    str_eq(file + strlen("pci-"), f->name))
+			return host_is_vfio_driver(trace->text);
+	}
+	return false;
+}
+
+bool device_comes_back(const struct setup_work *work, const struct pci_function *f)
+{
+	return f->driver.error == 0 && host_is_vfio_driver(f->driver.value) &&
+	       !host_is_reserved(&work->facts->reserved, f) && !check_ids_take(work->host, f) &&
+	       !is_of_driverctl(&work->facts->traces, f);
+}
+
+static bool is_wished(const struct setup_wish *wish, const struct pci_function *f)
+{
+	for (size_t i = 0; i < wish->n_functions; i++) {
+		if (wish->functions[i] == f)
+			return true;
+	}
+	return false;
+}
+
+/* A group is judged as it is after a reboot: what bind or a guest holds now is not in the way now.
+ */
+static int check_mates(const struct setup_work *work, const struct setup_wish *wish,
+		       const struct pci_function *f, struct err *e)
+{
+	struct iommu_group group;
+	int error = host_group_of(work->host, f, &group);
+
+	if (error < 0)
+		return err_io(e, error, "listing IOMMU group %" PRIu64, f->iommu_group.value);
+	for (size_t i = 0; i < group.n_members; i++) {
+		struct pci_function *mate = group.members[i];
+
+		if (!is_wished(wish, mate) && device_comes_back(work, mate) &&
+		    !host_is_virtual(work->host, mate))
+			return err_refuse(e,
+					  "%s shares IOMMU group %" PRIu64
+					  " with %s, which %s has until the next boot only: no "
+					  "guest could have one without the other then; name both "
+					  "to reserve both",
+					  f->name, group.number, mate->name, mate->driver.value);
+	}
+	return 0;
+}
+
 int device_check(const struct setup_work *work, const struct setup_wish *wish, struct err *e)
 {
 	struct handover handover;
@@ -55,7 +112,10 @@ int device_check(const struct setup_work *work, const struct setup_wish *wish, s
 	if (error < 0 || work->facts->platform.n_units == 0)
 		return error;
 	handover_of(work->arena, wish, &handover);
-	return handover_check(work->host, &handover, e);
+	error = handover_check(work->host, &handover, e);
+	for (size_t i = 0; error == 0 && i < wish->n_functions; i++)
+		error = check_mates(work, wish, wish->functions[i], e);
+	return error;
 }
 
 /* ---- which driver ---- */
@@ -128,11 +188,7 @@ bool device_same(const struct setup_work *work, const struct setup_wish *wish)
 	if (reserved->n != wish->n_functions || reserved->n != work->state.n_records)
 		return false;
 	for (size_t i = 0; i < reserved->n; i++) {
-		bool is_wished = false;
-
-		for (size_t k = 0; k < wish->n_functions && !is_wished; k++)
-			is_wished = reserved->functions[i].function == wish->functions[k];
-		if (!is_wished)
+		if (!is_wished(wish, reserved->functions[i].function))
 			return false;
 	}
 	return true;

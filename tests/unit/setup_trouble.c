@@ -255,40 +255,6 @@ static void test_fstab_hidden(void **state)
 	machine_says(m, plan_of(m, DISK), "dm-0 holds /data (etc/fstab), and etc/fstab has it");
 }
 
-static void hand_over(struct machine *m, const char *name, const char *class_code)
-{
-	char text[256];
-
-	machine_driver(m, name, "vfio-pci");
-	snprintf(text, sizeof(text),
-		 "DRIVER=vfio-pci\nPCI_CLASS=%s\nPCI_ID=8086:15B8\nPCI_SUBSYS_ID=1043:8694\n"
-		 "PCI_SLOT_NAME=%s\n",
-		 class_code, name);
-	machine_file(m, text, "sys/devices/pci0000:00/%s/%s/uevent", BRIDGE, name);
-}
-
-/* What VFIO has shows no disks, and a boot waits for them all the same. */
-static void test_fstab_bound(void **state)
-{
-	static const char *allowed[] = { "disk" };
-	struct machine *m = *state;
-
-	hand_over(m, DISK, "10802");
-	hand_over(m, NIC, "20000");
-	machine_ok(m, plan_of(m, DISK));
-	temporary_file(&m->t, "etc/fstab", "UUID=1b2c /data ext4 defaults 0 2\nx:/y /z nfs\n");
-	machine_says(m, plan_of(m, DISK),
-		     "it may hold /data (etc/fstab), and dev/disk/by-uuid/1b2c, which is to be "
-		     "mounted there at boot, is not there now; --allow disk");
-	machine_ok(m, plan_of(m, NIC));
-	m->wish.allowed = (struct names){ allowed, 1 };
-	machine_ok(m, plan_of(m, DISK));
-	assert_true(has_note(m, NOTE_LOSS, DISK ": it may hold /data (etc/fstab)"));
-	m->wish.allowed = (struct names){ 0 };
-	temporary_file(&m->t, "etc/fstab", "UUID=1b2c none swap sw 0 0\n/dev/x /y ext4 nofail\n");
-	machine_ok(m, plan_of(m, DISK));
-}
-
 static void test_network(void **state)
 {
 	static const char *allowed[] = { "network" };
@@ -470,7 +436,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_disk, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_fstab, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_fstab_hidden, machine_start, machine_stop),
-		cmocka_unit_test_setup_teardown(test_fstab_bound, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_network, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_functions, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_other_setup, machine_start, machine_stop),
