@@ -62,7 +62,7 @@ bool device_comes_back(const struct setup_work *work, const struct pci_function 
 	       !is_of_driverctl(&work->facts->traces, f);
 }
 
-static bool is_wished(const struct setup_wish *wish, const struct pci_function *f)
+bool device_is_wished(const struct setup_wish *wish, const struct pci_function *f)
 {
 	for (size_t i = 0; i < wish->n_functions; i++) {
 		if (wish->functions[i] == f)
@@ -84,7 +84,7 @@ static int check_mates(const struct setup_work *work, const struct setup_wish *w
 	for (size_t i = 0; i < group.n_members; i++) {
 		struct pci_function *mate = group.members[i];
 
-		if (!is_wished(wish, mate) && device_comes_back(work, mate) &&
+		if (!device_is_wished(wish, mate) && device_comes_back(work, mate) &&
 		    !host_is_virtual(work->host, mate))
 			return err_refuse(e,
 					  "%s shares IOMMU group %" PRIu64
@@ -188,7 +188,7 @@ bool device_same(const struct setup_work *work, const struct setup_wish *wish)
 	if (reserved->n != wish->n_functions || reserved->n != work->state.n_records)
 		return false;
 	for (size_t i = 0; i < reserved->n; i++) {
-		if (!is_wished(wish, reserved->functions[i].function))
+		if (!device_is_wished(wish, reserved->functions[i].function))
 			return false;
 	}
 	return true;

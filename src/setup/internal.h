@@ -75,6 +75,7 @@ MUST_CHECK int device_records(const struct setup_work *work, const struct setup_
 /* Whether what is set up reserves just these functions. */
 bool device_same(const struct setup_work *work, const struct setup_wish *wish);
 
+bool device_is_wished(const struct setup_wish *wish, const struct pci_function *f);
 /* Whether VFIO has @f for this boot only, so that after a reboot a driver of the host has it. */
 bool device_comes_back(const struct setup_work *work, const struct pci_function *f);
 

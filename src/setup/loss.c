@@ -13,10 +13,18 @@
 
 /* linux/pci_ids.h of the kernel; the second byte is the sub class */
 #define PCI_BASE_STORAGE 0x01
+#define PCI_CLASS_3D 0x0302
 #define PCI_CLASS_SD_HOST 0x0805
 #define PCI_CLASS_FIREWIRE 0x0c00
 #define PCI_CLASS_USB 0x0c03
 #define PCI_CLASS_FIBRE_CHANNEL 0x0c04
+
+static bool is_below(const char *path, const struct pci_function *f)
+{
+	size_t n = strlen(f->path);
+
+	return strncmp(path, f->path, n) == 0 && path[n] == '/';
+}
 
 static bool is_allowed(const struct setup_wish *wish, enum use_kind kind)
 {
@@ -223,16 +231,84 @@ static int judge_fstab(const struct setup_work *work, const struct setup_wish *w
 	return error;
 }
 
+/* ---- displays and keyboards ---- */
+
+/* A 3D controller has no outputs; the others of class 03 show something once a driver has them. */
+static bool may_show(const struct setup_work *work, const struct pci_function *f)
+{
+	return host_can_show(work->host, f) ||
+	       (pci_is_display(f) && f->class_code >> 8 != PCI_CLASS_3D &&
+		device_comes_back(work, f));
+}
+
+/* What a driver of the host has now is judged with its uses, as for bind. */
+static int judge_display(const struct setup_work *work, const struct setup_wish *wish,
+			 const struct pci_function *f, struct plan *plan, struct err *e)
+{
+	const struct device_use use = {
+		.kind = USE_DISPLAY,
+		.what = "this host has no other display",
+		.where = "sys/bus/pci/devices",
+	};
+	const struct host *host = work->host;
+
+	if (!may_show(work, f) || !device_comes_back(work, f))
+		return 0;
+	for (size_t i = 0; i < host->n_functions; i++) {
+		if (!device_is_wished(wish, &host->functions[i]) &&
+		    may_show(work, &host->functions[i]))
+			return 0;
+	}
+	return judge(work, wish, f, &use, "nobody sees what it shows then", plan, e);
+}
+
+/* The USB connector of a card is where its display is plugged in. */
+static bool is_of_card(const struct setup_wish *wish, const struct pci_function *f)
+{
+	for (size_t i = 0; i < wish->n_functions; i++) {
+		const struct pci_function *other = wish->functions[i];
+
+		if (pci_is_display(other) && pci_same_slot(other->address, f->address))
+			return true;
+	}
+	return false;
+}
+
+/* Which keyboards are plugged into a controller that VFIO has cannot be seen. */
+static int judge_keyboard(const struct setup_work *work, const struct setup_wish *wish,
+			  const struct pci_function *f, struct plan *plan, struct err *e)
+{
+	const struct use_facts *facts = host_use(work->host);
+	const struct device_use use = {
+		.kind = USE_INPUT,
+		.what = "a keyboard may be plugged into it",
+		.where = "sys/class/input",
+	};
+
+	if (f->class_code >> 8 != PCI_CLASS_USB || is_of_card(wish, f) ||
+	    !device_comes_back(work, f) || facts->keyboard_error)
+		return 0;
+	for (size_t i = 0; i < facts->n_keyboards; i++) {
+		bool is_lost = false;
+
+		for (size_t k = 0; k < wish->n_functions && !is_lost; k++)
+			is_lost = is_below(facts->keyboard[i].path, wish->functions[k]);
+		if (!is_lost)
+			return 0;
+	}
+	return judge(work, wish, f, &use, "the host shows no other now", plan, e);
+}
+
+/* ---- all of it ---- */
+
 static const char *interface_of(const struct setup_work *work, const struct pci_function *f)
 {
 	const struct use_facts *use = host_use(work->host);
-	size_t n = strlen(f->path);
 
 	for (size_t i = 0; i < use->n_devices; i++) {
 		const struct class_device *device = &use->device[i];
 
-		if (str_eq(device->class_name, "net") && strncmp(device->path, f->path, n) == 0 &&
-		    device->path[n] == '/')
+		if (str_eq(device->class_name, "net") && is_below(device->path, f))
 			return device->name;
 	}
 	return NULL;
@@ -250,7 +326,7 @@ static void note_kind(const struct setup_work *work, const struct pci_function *
 				       "%s: the host has no %s any more, and interfaces whose "
 				       "names are counted (eth0) may get others",
 				       f->name, interface));
-	if (host_can_show(work->host, f))
+	if (may_show(work, f))
 		plan_note(a, plan, NOTE_LOSS,
 			  arena_printf(a,
 				       "%s: what is plugged into this card shows nothing of the "
@@ -273,6 +349,10 @@ int loss_judge(const struct setup_work *work, const struct setup_wish *wish, str
 			error = judge_gap(work, wish, f, &uses->gap[k], e);
 		if (error == 0 && (uses->blocks.n > 0 || hides_disks(work, f)))
 			error = judge_fstab(work, wish, f, uses, plan, e);
+		if (error == 0)
+			error = judge_display(work, wish, f, plan, e);
+		if (error == 0)
+			error = judge_keyboard(work, wish, f, plan, e);
 		if (error < 0)
 			return error;
 		note_kind(work, f, plan);

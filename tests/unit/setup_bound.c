@@ -80,11 +80,66 @@ static void test_mate(void **state)
 	machine_says(m, plan_of(m, DISK), "until the next boot only");
 }
 
+static void test_display(void **state)
+{
+	static const char *allowed[] = { "display" };
+	struct machine *m = *state;
+
+	hand_over(m, GPU, "30000");
+	hand_over(m, AUDIO, "40300");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+	assert_true(has_note(m, GPU ": what is plugged into this card shows nothing"));
+	hand_over(m, TWIN, "30200");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_says(m, machine_plan(m),
+		     GPU " cannot be reserved: this host has no other display (sys/bus/pci/"
+			 "devices), and nobody sees what it shows then; --allow display");
+	m->wish.allowed = (struct names){ allowed, 1 };
+	machine_ok(m, machine_plan(m));
+	m->wish.allowed = (struct names){ 0 };
+	/* after a reboot the host has that one again */
+	hand_over(m, TWIN, "30000");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+}
+
+static void test_keyboard(void **state)
+{
+	static const char bitmap[] = "1000000000007 ff9f207ac14057ff febeffdfffefffff "
+				     "fffffffffffffffe\n";
+	struct machine *m = *state;
+
+	hand_over(m, NIC, "c0330");
+	machine_says(m, plan_of(m, NIC),
+		     "a keyboard may be plugged into it (sys/class/input), and the host shows no "
+		     "other now; --allow input");
+	machine_file(m, bitmap, "sys/devices/platform/i8042/serio0/input/input3/capabilities/key");
+	temporary_link(&m->t, "sys/class/input/input3",
+		       "../../devices/platform/i8042/serio0/input/input3");
+	machine_ok(m, plan_of(m, NIC));
+}
+
+/* What the setup itself has given to VFIO was judged when it was set up. */
+static void test_reserved(void **state)
+{
+	struct machine *m = *state;
+
+	machine_ok(m, machine_setup(m));
+	machine_boot(m, TRIAL_WORDS, true);
+	hand_over(m, TWIN, "30200");
+	machine_wish(m, GPU, AUDIO, NULL);
+	machine_ok(m, machine_plan(m));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_disk, machine_start, machine_stop),
 		cmocka_unit_test_setup_teardown(test_mate, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_display, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_keyboard, machine_start, machine_stop),
+		cmocka_unit_test_setup_teardown(test_reserved, machine_start, machine_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
