@@ -78,7 +78,11 @@ static void show_deadline(struct request *request, const struct handover *handov
 {
 	struct arena *a = &request->host->arena;
 	struct doc_node *root = doc_root(request->doc);
+	size_t moved = 0;
 
+	/* what was with VFIO before has another time limit, or none */
+	while (moved + 1 < handover->n && handover->functions[moved].state != HANDOVER_DONE)
+		moved++;
 	if (handover->n_units)
 		doc_note(root,
 			 arena_printf(a, "Stopped, and started again on release: %s.",
@@ -88,7 +92,7 @@ static void show_deadline(struct request *request, const struct handover *handov
 			 arena_printf(a,
 				      "Given back after %s, unless `passthru confirm %s` keeps it.",
 				      text_time(a, handover->deadline_s),
-				      handover->functions[0].function->name));
+				      handover->functions[moved].function->name));
 }
 
 static int run_bind(struct request *request, struct err *e)

@@ -11,7 +11,7 @@
 
 struct release_options {
 	const char *timeout;
-	bool orphans, dry_run, yes;
+	bool orphans, due, dry_run, yes;
 };
 
 /* ---- devices ---- */
@@ -69,6 +69,21 @@ static int release_devices(struct request *request, unsigned limit_ms, struct er
 	if (options->dry_run)
 		return show_plan(request, &handover);
 	return handover_answer(request, &handover, handover_release, e);
+}
+
+/* What the timers of `bind --for` run. */
+static int release_due(struct request *request, unsigned limit_ms, struct err *e)
+{
+	const struct release_options *options = request->options;
+	struct handover handover;
+	int error = handover_due(request->host, &handover, e);
+
+	if (error < 0)
+		return error;
+	handover.limit_ms = limit_ms;
+	if (options->dry_run)
+		return show_plan(request, &handover);
+	return handover_answer(request, &handover, handover_release_each, e);
 }
 
 /* ---- orphans ---- */
@@ -152,9 +167,14 @@ static int run_release(struct request *request, struct err *e)
 	const struct release_options *options = request->options;
 	unsigned limit_ms;
 
-	if (options->orphans && request->n_arguments > 0)
-		return err_usage(e, "release --orphans finds the devices itself: name none");
-	if (!options->orphans && request->n_arguments == 0)
+	bool finds = options->orphans || options->due;
+
+	if (options->orphans && options->due)
+		return err_usage(e, "release --orphans and --due: give one of them");
+	if (finds && request->n_arguments > 0)
+		return err_usage(e, "release --%s finds the devices itself: name none",
+				 options->due ? "due" : "orphans");
+	if (!finds && request->n_arguments == 0)
 		return err_usage(e, "release needs DEVICE..., or --orphans; `passthru release "
 				    "--help` explains it");
 	int error = handover_parse_timeout(options->timeout, &limit_ms, e);
@@ -162,6 +182,8 @@ static int run_release(struct request *request, struct err *e)
 		error = host_read_pci(request->host, e);
 	if (error < 0)
 		return error;
+	if (options->due)
+		return release_due(request, limit_ms, e);
 	return options->orphans ? release_orphans(request, limit_ms, e)
 				: release_devices(request, limit_ms, e);
 }
@@ -192,6 +214,8 @@ static const struct option_row rows[] = {
 	{ "dry-run", 0, OPTION_FLAG, NULL, "only show what would be done", OPTION(dry_run) },
 	{ "orphans", 0, OPTION_FLAG, NULL, "clear driver overrides that nobody owns",
 	  OPTION(orphans) },
+	{ "due", 0, OPTION_FLAG, NULL,
+	  "give back what `bind --for` handed over and is past its time", OPTION(due) },
 	{ "yes", 'y', OPTION_FLAG, NULL, "do not ask before clearing them", OPTION(yes) },
 	HANDOVER_TIMEOUT_ROW(OPTION(timeout)),
 };

@@ -185,6 +185,12 @@ MUST_CHECK int handover_bind(struct host *host, struct handover *handover, struc
  */
 MUST_CHECK int handover_release(struct host *host, struct handover *handover, struct err *e);
 
+/*
+ * The same as a release for each function: one that a guest has, or that another process hands
+ * over, does not keep the others. The first error.
+ */
+MUST_CHECK int handover_release_each(struct host *host, struct handover *handover, struct err *e);
+
 /* ---- journal.c: what was before, of a function that is handed over ---- */
 
 struct handover_past {
@@ -246,9 +252,11 @@ MUST_CHECK int handover_confirm(struct host *host, struct handover *handover, st
 struct handover_waiting {
 	struct pci_function *function;
 	uint64_t left_s; /* until it is given back */
-	const char *by;  /* "passthru-release-0000:01:00.0.timer", "process 812" */
+	const char *by;  /* "passthru-release-0000:01:00.0-2800.timer", "process 812" */
 };
 
 /* The functions that wait to be confirmed. */
 MUST_CHECK int handover_waiting(struct host *host, struct handover_waiting **ret, size_t *ret_n,
 				struct err *e);
+/* Those whose time is over, in @ret. What is recorded of functions that are gone is passed over. */
+MUST_CHECK int handover_due(struct host *host, struct handover *ret, struct err *e);

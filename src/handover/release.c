@@ -187,3 +187,18 @@ int handover_release(struct host *host, struct handover *handover, struct err *e
 	signals_release(&before);
 	return error;
 }
+
+int handover_release_each(struct host *host, struct handover *handover, struct err *e)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < handover->n; i++) {
+		struct handover one = *handover;
+
+		one.functions = &handover->functions[i];
+		one.n = 1;
+		int failed = handover_release(host, &one, error ? NULL : e);
+		error = error ? error : failed;
+	}
+	return error;
+}

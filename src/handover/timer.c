@@ -79,18 +79,18 @@ static const char *start_of(struct host *host, pid_t pid)
 
 /* ---- starting ---- */
 
+/* What is due stands in the records: those of a handover may be other functions by then. */
 static const char **command(struct host *host, const char *const *before, size_t n_before,
-			    const char *program, const struct handover *handover)
+			    const char *program)
 {
-	const char **argv = arena_array(&host->arena, n_before + handover->n + 3, sizeof(*argv));
+	const char **argv = arena_array(&host->arena, n_before + 4, sizeof(*argv));
 	size_t n = n_before;
 
 	if (n_before)
 		memcpy(argv, before, n_before * sizeof(*argv));
 	argv[n++] = program;
 	argv[n++] = "release";
-	for (size_t i = 0; i < handover->n; i++)
-		argv[n++] = handover->functions[i].function->name;
+	argv[n++] = "--due";
 	return argv;
 }
 
@@ -112,12 +112,22 @@ static void stop_unit(struct host *host, const char *unit)
 	(void)!run_read_within(argv, LIMIT_MS, ignore, NULL, NULL);
 }
 
+static const struct pci_function *first_to_move(const struct handover *handover)
+{
+	size_t i = 0;
+
+	while (i + 1 < handover->n && host_is_vfio_driver(handover->functions[i].driver_before))
+		i++;
+	return handover->functions[i].function;
+}
+
 static int arm_systemd(struct host *host, const struct handover *handover, const char *program,
 		       uint64_t due_s, const char **ret_timer, struct err *e)
 {
 	struct arena *a = &host->arena;
-	const char *unit =
-		arena_concat(a, "passthru-release-", handover->functions[0].function->name);
+	/* its own: a handover before may have had the same device, and others that still wait */
+	const char *unit = arena_printf(a, "passthru-release-%s-%" PRIu64,
+					first_to_move(handover)->name, due_s);
 	const char *before[] = {
 		"systemd-run",
 		"--quiet",
@@ -132,9 +142,8 @@ static int arm_systemd(struct host *host, const struct handover *handover, const
 		"--",
 	};
 
-	stop_unit(host, unit); /* an earlier deadline of the same device */
-	int error = run_read_within(command(host, before, ARRAY_SIZE(before), program, handover),
-				    LIMIT_MS, ignore, NULL, e);
+	int error = run_read_within(command(host, before, ARRAY_SIZE(before), program), LIMIT_MS,
+				    ignore, NULL, e);
 	if (error < 0)
 		return err_wrap(e, error, "arming the timer that gives back");
 	*ret_timer = arena_printf(a, "systemd %s %" PRIu64, unit, due_s);
@@ -145,8 +154,8 @@ static int arm_process(struct host *host, const struct handover *handover, const
 		       uint64_t due_s, const char **ret_timer, struct err *e)
 {
 	pid_t pid;
-	int error = later_run(command(host, NULL, 0, program, handover), handover->deadline_s,
-			      AGAIN_S, &pid, e);
+	int error =
+		later_run(command(host, NULL, 0, program), handover->deadline_s, AGAIN_S, &pid, e);
 
 	if (error < 0)
 		return err_wrap(e, error, "arming the timer that gives back");
@@ -267,6 +276,23 @@ int handover_confirm(struct host *host, struct handover *handover, struct err *e
 		return err_refuse(e, "%s is not waiting to be given back: nothing to confirm",
 				  handover->functions[0].function->name);
 	return error;
+}
+
+int handover_due(struct host *host, struct handover *ret, struct err *e)
+{
+	struct handover_waiting *waiting;
+	size_t n;
+	int error = handover_waiting(host, &waiting, &n, e);
+
+	*ret = (struct handover){ 0 };
+	if (error < 0)
+		return error;
+	ret->functions = arena_array(&host->arena, n, sizeof(*ret->functions));
+	for (size_t i = 0; i < n; i++) {
+		if (waiting[i].left_s == 0)
+			ret->functions[ret->n++].function = waiting[i].function;
+	}
+	return 0;
 }
 
 int handover_waiting(struct host *host, struct handover_waiting **ret, size_t *ret_n, struct err *e)

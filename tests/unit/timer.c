@@ -27,7 +27,7 @@ static bool record_says(struct systemd *s, const char *words)
 	return node && strstr(node->data, words);
 }
 
-#define UNIT "passthru-release-" NIC
+#define UNIT "passthru-release-" NIC "-2800"
 
 static void test_systemd(void **state)
 {
@@ -42,7 +42,7 @@ static void test_systemd(void **state)
 	assert_non_null(strstr(log, " --unit=" UNIT " "));
 	assert_non_null(strstr(log, " --on-active=1800 "));
 	assert_non_null(strstr(log, " --timer-property=AccuracySec=1s "));
-	assert_non_null(strstr(log, " -- /usr/bin/passthru release " NIC "\n"));
+	assert_non_null(strstr(log, " -- /usr/bin/passthru release --due\n"));
 	assert_true(record_says(s, "systemd " UNIT " 2800"));
 }
 
@@ -97,6 +97,31 @@ static void test_order(void **state)
 			break;
 	}
 	assert_true(n_changed > 2);
+}
+
+/* At the deadline that is given back which was handed over with it, whatever else is there. */
+static void test_due(void **state)
+{
+	struct systemd *s = *state;
+	struct host *host = &s->uses->host;
+	struct handover handover, due;
+	struct err e = { 0 };
+
+	read_timed(s, &handover);
+	assert_int_equal(handover_bind(host, &handover, &e), 0);
+	/* one of another handover, which is gone */
+	fake_file(&s->uses->k->tree, "run/passthru/0000:77:00.0",
+		  fake_find(&s->uses->k->tree, "run/passthru/" NIC)->data);
+	assert_int_equal(handover_due(host, &due, &e), 0);
+	assert_int_equal(due.n, 0);
+	fake_file(&s->uses->k->tree, "proc/uptime", "2800.00 3900.00\n");
+	assert_int_equal(handover_due(host, &due, &e), 0);
+	assert_int_equal(due.n, 1);
+	assert_int_equal(handover_release_each(host, &due, &e), 0);
+	assert_int_equal(due.functions[0].state, HANDOVER_DONE);
+	assert_string_equal(fake_driver_of(s->uses->k, NIC), "e1000e");
+	assert_int_equal(handover_due(host, &due, &e), 0);
+	assert_int_equal(due.n, 0);
 }
 
 static void test_confirm(void **state)
@@ -304,9 +329,11 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(systemd),     TEST(not_armed), TEST(order),
-		TEST(confirm),     TEST(release),   TEST(later),
-		TEST(later_ended), TEST(process),   cmocka_unit_test(test_limit),
+		TEST(systemd), TEST(not_armed),
+		TEST(order),   TEST(due),
+		TEST(confirm), TEST(release),
+		TEST(later),   TEST(later_ended),
+		TEST(process), cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests_name("timer", tests, NULL, NULL);

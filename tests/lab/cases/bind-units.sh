@@ -102,13 +102,17 @@ systemctl stop lab-raw.service
 
 # ---- for a time ----
 
-timer=passthru-release-$nvme.timer
+# the name has the time at which it is due
+timer_of() {
+	systemctl list-units --all --plain --no-legend "passthru-release-$nvme-*.timer" | cut -d ' ' -f 1
+}
 given_back() {
 	[ "$(dump)" = "$before" ]
 }
 systemctl start lab-raw.service
 run passthru bind --stop-units --for 4s "$nvme"
 is "$status $(driver "$nvme")" "0 vfio-pci" "--for hands over"
+timer=$(timer_of)
 is "$(active "$timer")" active "a timer of systemd waits"
 run passthru --json confirm
 is "$(jq -r '.waiting[0] | "\(.address) \(.by)"' "$out")" "$nvme $timer" "confirm lists it"
@@ -119,6 +123,7 @@ systemctl stop lab-raw.service
 
 run passthru bind --for 4s "$nvme"
 is "$status" 0 "once more for a time"
+timer=$(timer_of)
 run passthru confirm "$nvme"
 is "$status $(active "$timer")" "0 inactive" "confirm ends the timer"
 sleep 6
