@@ -206,6 +206,8 @@ static int give_to_guests(struct change *c, struct err *e)
 	int error = sriov_select(c->s, NULL, &handover, e);
 
 	if (error == 0)
+		error = handover_choose_drivers(c->s->host, &handover, NULL, e);
+	if (error == 0)
 		error = handover_bind(c->s->host, &handover, e);
 	return error;
 }

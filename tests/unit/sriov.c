@@ -106,6 +106,23 @@ static void test_for_guests(void **state)
 	vfs_stop(&m);
 }
 
+/* The driver of VFIO that is made for them, as bind takes it. */
+static void test_for_guests_by_variant(void **state)
+{
+	struct vfs_machine m;
+
+	(void)state;
+	vfs_start(&m, FAKE_CARD);
+	fake_driver(m.f->k, "iavf_vfio_pci", 0);
+	fake_file(&m.f->k->tree, "proc/sys/kernel/osrelease", "6.1.0\n");
+	fake_file(&m.f->k->tree, "lib/modules/6.1.0/modules.alias",
+		  "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci\n"
+		  "alias vfio_pci:v00008086d0000154Csv*sd*bc*sc*i* iavf_vfio_pci\n");
+	assert_int_equal(vfs_change(&m, &(struct sriov_request){ .count = 2, .guests = true }), 0);
+	assert_string_equal(vfs_drivers(&m), "iavf_vfio_pci iavf_vfio_pci");
+	vfs_stop(&m);
+}
+
 static void test_plan_changes_nothing(void **state)
 {
 	const struct sriov_request request = with_settings(2, true);
@@ -287,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_for_the_host),
 		cmocka_unit_test(test_no_driver_by_choice),
 		cmocka_unit_test(test_for_guests),
+		cmocka_unit_test(test_for_guests_by_variant),
 		cmocka_unit_test(test_plan_changes_nothing),
 		cmocka_unit_test(test_in_place),
 		cmocka_unit_test(test_in_use_by_a_guest),
