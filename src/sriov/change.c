@@ -141,10 +141,12 @@ static int remove_all(struct change *c, struct err *e)
 	if (error == 0 && handover.n)
 		error = set_autoprobe(s, s->autoprobe.error ? NULL : "0", e);
 	if (error == 0 && handover.n) {
-		c->released = true;
 		handover.going = true;
 		error = handover_release(s->host, &handover, e);
 	}
+	/* none, when another process hands one of them over */
+	for (size_t i = 0; i < handover.n; i++)
+		c->released |= handover.functions[i].state != HANDOVER_UNTOUCHED;
 	return error == 0 ? set_count(s, 0, e) : error;
 }
 

@@ -229,6 +229,28 @@ static void test_they_do_not_go(void **state)
 	assert_true(stayed > 0);
 }
 
+/* Another process hands one of them over: nothing was done, and nothing else is said. */
+static void test_locked(void **state)
+{
+	struct vfs_machine m;
+	int lock;
+
+	(void)state;
+	vfs_start(&m, FAKE_CARD);
+	assert_int_equal(vfs_change(&m, &(struct sriov_request){ .count = 2, .guests = true }), 0);
+	struct root *other = fake_sriov_process(m.f);
+	assert_int_equal(root_lock(other, "run/passthru/0000:01:10.0.lock", "", &lock), 0);
+	assert_int_equal(vfs_count(&m, 0), -EPERM);
+	assert_e_says(&m, ERR_REFUSED, "the virtual functions stay as they are");
+	assert_string_equal(vfs_drivers(&m), "vfio-pci vfio-pci");
+	assert_true(m.f->autoprobe);
+	root_unlock(other, "run/passthru/0000:01:10.0.lock", lock);
+	root_close(other);
+	assert_int_equal(vfs_count(&m, 0), 0);
+	assert_vfs_as_before(&m);
+	vfs_stop(&m);
+}
+
 static void test_killed(void **state)
 {
 	static const unsigned befores[] = { 0, 3 };
@@ -274,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_set_back_but_for_what_failed),
 		cmocka_unit_test(test_every_write_fails),
 		cmocka_unit_test(test_they_do_not_go),
+		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_killed),
 	};
 
