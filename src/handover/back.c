@@ -170,8 +170,8 @@ static void collect(struct host *host, const struct handover *handover, struct n
 	}
 }
 
-static int resume(struct host *host, const struct handover *handover,
-		  const struct names_once *units, const struct names_once *timers, struct err *e)
+static int resume(struct host *host, struct handover *handover, const struct names_once *units,
+		  const struct names_once *timers, struct err *e)
 {
 	const char **start = arena_array(&host->arena, units->n, sizeof(*start));
 	struct record *others;
@@ -186,10 +186,15 @@ static int resume(struct host *host, const struct handover *handover,
 		if (!is_wanted(others, n_others, units->name[i], NULL))
 			start[n++] = units->name[i];
 	}
-	return error == 0 && n > 0 ? units_start(host, start, n, e) : error;
+	if (!handover->going)
+		return error == 0 && n > 0 ? units_start(host, start, n, e) : error;
+	/* a mount would wait for its disk, or come up just before that goes */
+	handover->units = start;
+	handover->n_units = n;
+	return error;
 }
 
-int back_finish(struct host *host, const struct handover *handover, struct err *e)
+int back_finish(struct host *host, struct handover *handover, struct err *e)
 {
 	struct names_once units = { 0 }, timers = { 0 };
 	int error = 0;

@@ -90,7 +90,9 @@ struct handover {
 	unsigned deadline_s; /* until it is given back by itself unless confirmed; 0: none */
 	unsigned limit_ms;   /* for one write; 0: HANDOVER_LIMIT_MS */
 	unsigned allowed;    /* enum handover_allow: uses that the host may lose */
-	bool going; /* of a release: they are about to be removed, and no driver is to have them */
+	/* of a release: they are about to be removed, and no driver is to have them; what would be
+	 * started again is in units afterwards, and is left to the caller */
+	bool going;
 };
 
 /* ---- check.c: what a handover covers, and whether it may be ---- */

@@ -85,9 +85,10 @@ MUST_CHECK int back_to_host(struct sysfs *s, struct handover_function *f, enum b
 			    const char *driver, struct err *e);
 /*
  * For the functions that are not stuck, which are back: disarms their timer and starts their units,
- * unless another function that is still handed over needs them so, and removes the records.
+ * unless another function that is still handed over needs them so, and removes the records. With
+ * handover->going the units are left, and named in it.
  */
-MUST_CHECK int back_finish(struct host *host, const struct handover *handover, struct err *e);
+MUST_CHECK int back_finish(struct host *host, struct handover *handover, struct err *e);
 
 /* ---- stuck.c ---- */
 

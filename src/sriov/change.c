@@ -144,6 +144,8 @@ static int remove_all(struct change *c, struct err *e)
 		handover.going = true;
 		error = handover_release(s->host, &handover, e);
 	}
+	if (handover.going && handover.n_units)
+		c->stopped = text_join(&s->host->arena, handover.units, handover.n_units, " ");
 	/* none, when another process hands one of them over */
 	for (size_t i = 0; i < handover.n; i++)
 		c->released |= handover.functions[i].state != HANDOVER_UNTOUCHED;
@@ -277,6 +279,10 @@ static int create(struct change *c, struct err *e)
 /* The old ones did not go. */
 static int keep(struct change *c, int failure, struct err *e)
 {
+	if (c->stopped)
+		failure = err_wrap(e, failure,
+				   "stopped for a handover that is over, and not started again: %s",
+				   c->stopped);
 	if (set_autoprobe(c->s, c->auto_before, NULL) < 0)
 		return err_wrap(e, failure,
 				SRIOV_AUTOPROBE " of %s could not be put back to %s after this",
@@ -347,6 +353,11 @@ static int remake(struct change *c, struct err *e)
 		error = set_autoprobe(s, c->auto_before, e);
 	if (error < 0)
 		return take_back(c, error, e);
+	if (c->stopped)
+		change_step(c,
+			    "left stopped: what was stopped for the handover of the old ones; to "
+			    "start it: systemctl start %s",
+			    c->stopped);
 	record_remove(s);
 	return refresh(s, e);
 }

@@ -88,6 +88,7 @@ struct change {
 	uint64_t before;         /* how many there were */
 	bool released;           /* those that were handed over are not any more */
 	bool removed;            /* those are gone */
+	const char *stopped;     /* units that were stopped for them; NULL: none */
 	const char *auto_before; /* what the switch says when all is done; NULL: there is none */
 	struct sriov_steps steps;
 };
@@ -95,6 +96,8 @@ struct change {
 /* Checks, and fills *@c. */
 MUST_CHECK int change_plan(struct change *c, struct sriov *s, const struct sriov_request *request,
 			   struct err *e);
+/* Adds a sentence to what is, or would be, done. */
+void change_step(struct change *c, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "1 virtual function", "4 virtual functions" */
 const char *change_functions(struct change *c, uint64_t n);
 /* Whether the driver of the card says so already. */

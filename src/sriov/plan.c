@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-static void step(struct change *c, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void step(struct change *c, const char *format, ...)
+void change_step(struct change *c, const char *format, ...)
 {
 	struct arena *a = &c->s->host->arena;
 	const char **grown = arena_array(a, c->steps.n + 1, sizeof(*grown));
@@ -76,7 +74,7 @@ static int plan_guests(struct change *c, struct err *e)
 			"be: no guest could have one; `passthru check` says why",
 			s->pf->name);
 	if (c->anew) {
-		step(c, "give them to the driver of guests");
+		change_step(c, "give them to the driver of guests");
 		return 0;
 	}
 	if (sriov_are_with_vfio(s))
@@ -86,7 +84,7 @@ static int plan_guests(struct change *c, struct err *e)
 		error = handover_check(s->host, &handover, e);
 	if (error == 0)
 		error = handover_check_uses(s->host, &handover, 0, e);
-	step(c, "give them to the driver of guests");
+	change_step(c, "give them to the driver of guests");
 	return error;
 }
 
@@ -96,9 +94,9 @@ static void plan_settings(struct change *c)
 		const struct vf_setting *setting = &c->request->setting[i];
 
 		if (c->anew || !sriov_is_set(c->s, setting))
-			step(c, "virtual function %u: %s %s", setting->vf,
-			     vf_setting_name(setting->kind),
-			     vf_setting_text(&c->s->host->arena, setting));
+			change_step(c, "virtual function %u: %s %s", setting->vf,
+				    vf_setting_name(setting->kind),
+				    vf_setting_text(&c->s->host->arena, setting));
 	}
 }
 
@@ -112,26 +110,28 @@ static int plan_anew(struct change *c, struct err *e)
 	if (error < 0)
 		return error;
 	if (c->before)
-		step(c, "remove %s", change_functions(c, c->before));
+		change_step(c, "remove %s", change_functions(c, c->before));
 	if (c->share.reset)
-		step(c, "reset %s, so that it lets go of queues and interrupts",
-		     s->nvme.controller);
+		change_step(c, "reset %s, so that it lets go of queues and interrupts",
+			    s->nvme.controller);
 	if (c->request->count == 0)
 		return 0;
 	if (c->auto_before)
-		step(c, "keep drivers away from what is made (" SRIOV_AUTOPROBE " 0)");
-	step(c, "create %s", change_functions(c, c->request->count));
+		change_step(c, "keep drivers away from what is made (" SRIOV_AUTOPROBE " 0)");
+	change_step(c, "create %s", change_functions(c, c->request->count));
 	plan_settings(c);
 	c->manages_nvme = s->nvme.error == 0;
 	if (c->manages_nvme)
-		step(c, "give each controller of %s %u queues and %u interrupts and set it online",
-		     s->nvme.controller, c->share.queues, c->share.vectors);
+		change_step(
+			c,
+			"give each controller of %s %u queues and %u interrupts and set it online",
+			s->nvme.controller, c->share.queues, c->share.vectors);
 	if (c->request->guests)
 		error = plan_guests(c, e);
 	if (c->auto_before)
-		step(c, "put " SRIOV_AUTOPROBE " back to %s", c->auto_before);
+		change_step(c, "put " SRIOV_AUTOPROBE " back to %s", c->auto_before);
 	if (!c->request->guests && c->auto_before && !str_eq(c->auto_before, "0"))
-		step(c, "let the drivers of the host have them");
+		change_step(c, "let the drivers of the host have them");
 	return error;
 }
 

@@ -251,6 +251,35 @@ static void test_locked(void **state)
 	vfs_stop(&m);
 }
 
+/* A unit that was stopped for the handover of one would use what is about to go. */
+static void test_units_stay_stopped(void **state)
+{
+	static const char record[] = "run/passthru/0000:01:10.0";
+	struct vfs_machine m;
+	char text[1024];
+
+	(void)state;
+	for (unsigned fails = 0; fails < 2; fails++) {
+		vfs_start(&m, FAKE_CARD);
+		assert_int_equal(
+			vfs_change(&m, &(struct sriov_request){ .count = 2, .guests = true }), 0);
+		const char *was = fake_find(&m.f->k->tree, record)->data;
+		const char *units = strchr(strstr(was, "\"units\""), '[') + 1;
+		snprintf(text, sizeof(text), "%.*s\"x-y.mount\"%s", (int)(units - was), was, units);
+		fake_file(&m.f->k->tree, record, text);
+		m.f->cannot = fails;
+		assert_int_equal(vfs_count(&m, 0), fails ? -EPERM : 0);
+		if (fails)
+			assert_e_says(&m, ERR_REFUSED, "and not started again: x-y.mount");
+		else
+			assert_string_equal(m.steps.step[m.steps.n - 1],
+					    "left stopped: what was stopped for the handover of "
+					    "the old ones; to start it: systemctl start "
+					    "x-y.mount");
+		vfs_stop(&m);
+	}
+}
+
 static void test_killed(void **state)
 {
 	static const unsigned befores[] = { 0, 3 };
@@ -297,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_every_write_fails),
 		cmocka_unit_test(test_they_do_not_go),
 		cmocka_unit_test(test_locked),
+		cmocka_unit_test(test_units_stay_stopped),
 		cmocka_unit_test(test_killed),
 	};
 
