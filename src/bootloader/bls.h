@@ -138,8 +138,6 @@ const char *bls_without_words(const struct boot_facts *facts, const char *option
 
 /* ---- bls_steps.c: steps that systemd-boot and GRUB share ---- */
 
-/* Commands of sed that take the last of each word out of a line, where a blank is before it. */
-const char *bls_take_out(struct arena *a, const struct names *words);
 /*
  * The words in one entry. Its file may be written anew by others while they are in it
  * (kernel-install, grubby): then undo takes them out of what those have made.

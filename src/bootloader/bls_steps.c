@@ -30,7 +30,8 @@ static char *escaped(struct arena *a, const char *word)
 	return to;
 }
 
-const char *bls_take_out(struct arena *a, const struct names *words)
+/* Commands of sed that take the last of each word out of a line, where a blank is before it. */
+static const char *commands_of(struct arena *a, const struct names *words)
 {
 	char *script = arena_strdup(a, "");
 
@@ -52,7 +53,7 @@ static const char *const *take_out(struct arena *a, const struct bls_entry *entr
 		a, "find", boot_absolute(a, directory), "-maxdepth", "1", "(", "-name",
 		arena_concat(a, entry->name, ".conf"), "-o", "-name",
 		arena_concat(a, entry->name, "+*.conf"), ")", "-exec", "sed", "-i", "-e",
-		arena_printf(a, "/^[[:blank:]]*options[[:blank:]]/{%s}", bls_take_out(a, words)),
+		arena_printf(a, "/^[[:blank:]]*options[[:blank:]]/{%s}", commands_of(a, words)),
 		"{}", ";", NULL);
 }
 

@@ -177,23 +177,6 @@ static int trial(const struct boot_setup *boot, const struct boot_change *change
 
 /* ---- the words ---- */
 
-/*
- * Takes the words out of the value that the variable has by then: others may have set it since, to
- * what the host cannot boot without. The block is written by GRUB itself, so it is not as left.
- */
-static const char *const *take_out(struct arena *a, const struct grub *grub,
-				   const struct names *words)
-{
-	return text_list(a, "sh", "-c",
-			 "all=$(\"$0\" \"$1\" list) && "
-			 "value=$(printf '%s\\n' \"$all\" | sed -n \"$2\") && "
-			 "{ [ -z \"$value\" ] || \"$0\" \"$1\" set \"" KERNELOPTS "=$value\"; }",
-			 boot_absolute(a, grub->editenv), boot_absolute(a, grub->env),
-			 arena_printf(a, "/^" KERNELOPTS "=/{s/^" KERNELOPTS "=/ /;%ss/^ //;p;}",
-				      bls_take_out(a, words)),
-			 NULL);
-}
-
 static const struct edit_place in_variable = { .format = EDIT_GRUBENV, .name = KERNELOPTS };
 
 /* grub-boot-success.timer writes the block minutes after somebody has logged in. */
@@ -205,7 +188,7 @@ static int add_again(struct host *host, const struct step *step, struct bytes *r
 
 	if (error < 0)
 		return err_io(e, error, "reading it");
-	error = edit_add(&host->arena, text, &in_variable, step->data, &edit, e);
+	error = edit_add(&host->arena, text, &in_variable, &step->variable->words, &edit, e);
 	*ret = edit.text;
 	return error;
 }
@@ -225,23 +208,15 @@ static int edit_kernelopts(const struct boot_facts *facts, const struct grub_bls
 	error = edit_add(a, text, &in_variable, &change->words, &edit, e);
 	if (error < 0)
 		return err_wrap(e, error, "%s", env);
-	if (!bls->grub.editenv)
-		return boot_unsupported(e,
-					"grub2-editenv is not installed, which undo needs: GRUB "
-					"writes %s at every boot",
-					env);
 	plan_file(a, plan, "the words for all entries, which have $" KERNELOPTS, env, edit.text, 0);
 	if (edit.added.n == 0)
 		return 0;
 	struct step *step = &plan->steps[plan->n_steps - 1];
 	step->writes = text_list(a, env, NULL);
-	step->regenerate = take_out(a, &bls->grub, &edit.added);
-	struct names *words = arena_alloc(a, sizeof(*words));
-	*words = edit.added;
-	step->data = words;
+	struct step_variable *variable = arena_alloc(a, sizeof(*variable));
+	*variable = (struct step_variable){ .name = KERNELOPTS, .words = edit.added };
+	step->variable = variable;
 	step->remake = add_again;
-	if (boot_count_word(a, bls->kernelopts, change->words.name[0]) == 0)
-		step->trace = change->words.name[0];
 	return 0;
 }
 

@@ -196,20 +196,6 @@ static int prove_next(struct host *host, const struct step *step, const char *pa
 	return 0;
 }
 
-/*
- * GRUB leaves "next_entry=" behind when it has taken its choice back; the variable goes, or gets
- * the value that it had before, so that the bytes are those from before.
- */
-static const char *const *take_back(struct arena *a, const struct grub *grub, const char *before)
-{
-	const char *program = boot_absolute(a, grub->editenv), *env = boot_absolute(a, grub->env);
-
-	if (before)
-		return text_list(a, program, env, "set", arena_concat(a, NEXT_ENTRY "=", before),
-				 NULL);
-	return text_list(a, program, env, "unset", NEXT_ENTRY, NULL);
-}
-
 int grub_once_step(const struct boot_facts *facts, const struct grub *grub, const char *id,
 		   struct plan *plan, struct err *e)
 {
@@ -227,8 +213,11 @@ int grub_once_step(const struct boot_facts *facts, const struct grub *grub, cons
 	step->argv = text_list(a, boot_absolute(a, grub->editenv), boot_absolute(a, grub->env),
 			       "set", arena_concat(a, NEXT_ENTRY "=", id), NULL);
 	step->writes = text_list(a, grub->env, NULL);
-	step->regenerate = take_back(a, grub, before && str_eq(before, id) ? NULL : before);
-	step->trace = id;
+	struct step_variable *variable = arena_alloc(a, sizeof(*variable));
+	*variable = (struct step_variable){ .name = NEXT_ENTRY, .value = id };
+	if (before && !str_eq(before, id))
+		variable->before = before;
+	step->variable = variable;
 	step->proof = prove_next;
 	step->data = once;
 	return 0;

@@ -89,6 +89,24 @@ static enum way decide(const struct change *change, const struct entry *entry,
 	return keep_changed || entry->kept ? WAY_KEEP : WAY_REFUSE;
 }
 
+/* What others have written into GRUB's environment block stays, and is no reason to refuse. */
+static enum way decide_block(const struct change *change, const struct entry *entry,
+			     enum way otherwise)
+{
+	struct entry_state then = { .node.kind = ROOT_FILE };
+	struct err ignored = { 0 };
+	struct bytes text;
+	bool changed;
+
+	/* it is a block no more */
+	if (block_taken_back(change, entry, &text, &changed, &ignored) < 0)
+		return otherwise;
+	entry_sum(text, then.sum);
+	if (entry_is(&then, &entry->before))
+		return WAY_RESTORE;
+	return changed ? WAY_EDIT : WAY_KEEP;
+}
+
 static int check_mounted(const struct change *change, const struct entry *entry, struct err *e)
 {
 	bool mounted;
@@ -115,8 +133,12 @@ int back_decide(const struct change *change, bool own, bool keep_changed, struct
 			error = entry_look(change, entry, &ret->now[i], e);
 		if (error < 0)
 			return error;
-		if (!entry->directory)
-			ret->ways[i] = decide(change, entry, &ret->now[i], own, keep_changed);
+		if (entry->directory)
+			continue;
+		ret->ways[i] = decide(change, entry, &ret->now[i], own, keep_changed);
+		if (entry->variable && ret->now[i].node.kind == ROOT_FILE &&
+		    !entry_is(&ret->now[i], &entry->before))
+			ret->ways[i] = decide_block(change, entry, ret->ways[i]);
 	}
 	return 0;
 }
@@ -150,7 +172,7 @@ int back_check(const struct change *change, const struct way_back *way, struct e
 				change->number);
 		if (way->ways[i] == WAY_RESTORE && !entry_is(&way->now[i], &entry->before))
 			error = entry_check(change, entry, e);
-		if (way->ways[i] != WAY_RESTORE && way->ways[i] != WAY_REGENERATE)
+		if (way->ways[i] == WAY_NONE || way->ways[i] == WAY_KEEP)
 			continue;
 		if (error == 0)
 			error = entry_check_writable(change->host, entry->path, e);
@@ -311,6 +333,8 @@ int back_go(const struct change *change, const struct way_back *way,
 		error = remove_temporary(change, entry, e);
 		if (error == 0 && way->ways[i] == WAY_RESTORE)
 			error = entry_restore(change, entry, &way->now[i], e);
+		if (error == 0 && way->ways[i] == WAY_EDIT)
+			error = block_restore(change, entry, &way->now[i], e);
 	}
 	if (error == 0)
 		error = regenerate(change, way, how, lock_fd, e);

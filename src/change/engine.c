@@ -14,15 +14,6 @@
 
 /* ---- what there is to do ---- */
 
-static void sum_of(struct bytes content, char ret[SHA256_TEXT])
-{
-	struct sha256 sum;
-
-	sha256_start(&sum);
-	sha256_add(&sum, content.data, content.n);
-	sha256_text(&sum, ret);
-}
-
 /* Whether the file is as the step wants it. */
 static int holds(struct host *host, const struct step *step, const char *path, bool *ret,
 		 struct err *e)
@@ -39,7 +30,7 @@ static int holds(struct host *host, const struct step *step, const char *path, b
 	error = root_digest(host->root, path, sum);
 	if (error < 0)
 		return err_io(e, error, "reading %s", path);
-	sum_of(step->content, wanted);
+	entry_sum(step->content, wanted);
 	*ret = str_eq(sum, wanted);
 	return 0;
 }
@@ -99,7 +90,7 @@ static struct entry_state state_after(const struct step *step, const struct entr
 			     : (struct root_node){ .mode = mode_of(step) };
 	after.node.kind = ROOT_FILE;
 	after.node.n_bytes = step->content.n;
-	sum_of(step->content, after.sum);
+	entry_sum(step->content, after.sum);
 	return after;
 }
 

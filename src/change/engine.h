@@ -45,6 +45,7 @@ struct entry {
 	enum entry_saved saved;
 	const char *const *regenerate;
 	const char *trace;
+	const struct step_variable *variable; /* in GRUB's environment block, which this is */
 	/* of what is renamed over: what @regenerate writes, and where the old file stays */
 	const char *output, *old;
 	/* what runs before that, and the file that it makes for it */
@@ -131,6 +132,8 @@ const char *entry_copy(const struct change *change, const struct entry *entry, c
 MUST_CHECK int entry_look(const struct change *change, const struct entry *entry,
 			  struct entry_state *ret, struct err *e);
 bool entry_is(const struct entry_state *a, const struct entry_state *b);
+/* Of a file with this content. */
+void entry_sum(struct bytes content, char ret[SHA256_TEXT]);
 /* Reads what is there and keeps it. */
 MUST_CHECK int entry_save(const struct change *change, struct entry *entry, struct err *e);
 /* Reads what a command left, and keeps it where it is a text. */
@@ -191,6 +194,18 @@ MUST_CHECK int become_run(const struct change *change, const struct entry *entry
 MUST_CHECK int become_end(const struct change *change, const struct entry *entry, bool keep,
 			  struct err *e);
 
+/* ---- block.c: GRUB's environment block ---- */
+
+/*
+ * What is there now, without what the change has set in it; *@ret_changed: whether that is another
+ * content. -EOPNOTSUPP: it is no block that can be edited.
+ */
+MUST_CHECK int block_taken_back(const struct change *change, const struct entry *entry,
+				struct bytes *ret, bool *ret_changed, struct err *e);
+/* Makes it that. @now: as entry_look() says. */
+MUST_CHECK int block_restore(const struct change *change, const struct entry *entry,
+			     const struct entry_state *now, struct err *e);
+
 /* ---- back.c: taking a change back ---- */
 
 /* @argv is run when all files are back. */
@@ -200,6 +215,7 @@ enum way {
 	WAY_NONE,       /* it is as before */
 	WAY_RESTORE,    /* from what was kept */
 	WAY_REGENERATE, /* by its command */
+	WAY_EDIT,       /* what is ours is taken out of it */
 	WAY_KEEP,       /* as somebody else left it */
 	WAY_REFUSE,
 };

@@ -141,8 +141,11 @@ static const char *lines_of(const struct change *change, const struct entry *ent
 int change_differs(struct host *host, unsigned number, struct change_differences *ret,
 		   struct err *e)
 {
+	struct err ignored = { 0 };
 	struct change change;
 	struct entry_state now;
+	struct bytes text;
+	bool differs;
 	int error = journal_load(host, number, &change, e);
 
 	if (error < 0)
@@ -161,11 +164,14 @@ int change_differs(struct host *host, unsigned number, struct change_differences
 		if (entry_is(&now, &entry->after) || entry_is(&now, &entry->before) ||
 		    (entry->may_go && now.node.kind == ROOT_ABSENT))
 			continue;
+		const bool is_edited =
+			entry->variable && now.node.kind == ROOT_FILE &&
+			block_taken_back(&change, entry, &text, &differs, &ignored) == 0;
 		ret->list[ret->n++] = (struct change_difference){
 			.path = entry->path,
 			.what = say_what(entry, &now),
 			.diff = lines_of(&change, entry, &now),
-			.regenerated = entry->regenerate && root_is_live(host->root),
+			.regenerated = is_edited || (entry->regenerate && root_is_live(host->root)),
 		};
 	}
 	return 0;

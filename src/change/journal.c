@@ -98,6 +98,12 @@ static json_t *backs_to_json(const struct change *change)
 	return array;
 }
 
+static json_t *variable_to_json(const struct step_variable *v)
+{
+	return json_pack("{s:s, s:s*, s:s*, s:o*}", "name", v->name, "value", v->value, "before",
+			 v->before, "words", v->value ? NULL : names_to_json(&v->words));
+}
+
 static json_t *entry_to_json(const struct entry *entry)
 {
 	if (entry->directory)
@@ -105,7 +111,7 @@ static json_t *entry_to_json(const struct entry *entry)
 				 (int)entry->mounted);
 	return json_pack(
 		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, "
-		"s:o*, s:s*}",
+		"s:o*, s:s*, s:o*}",
 		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
 		"foreign", (int)entry->foreign, "mounted", (int)entry->mounted, "generated",
 		(int)entry->generated, "text", (int)entry->text, "kept", (int)entry->kept, "saved",
@@ -113,7 +119,8 @@ static json_t *entry_to_json(const struct entry *entry)
 		entry->after_known ? journal_state_to_json(&entry->after) : NULL, "regenerate",
 		words_to_json(entry->regenerate), "trace", entry->trace, "output", entry->output,
 		"old", entry->old, "first", entry->first ? words_to_json(entry->first) : NULL,
-		"staged", entry->staged);
+		"staged", entry->staged, "variable",
+		entry->variable ? variable_to_json(entry->variable) : NULL);
 }
 
 int journal_save(const struct change *change, struct err *e)
@@ -230,6 +237,33 @@ static bool first_of(struct arena *a, const json_t *object, struct entry *ret)
 	return journal_staged_valid(ret->staged);
 }
 
+/* A value or words. */
+static bool variable_of(struct arena *a, const json_t *object, struct entry *ret)
+{
+	const json_t *from = json_object_get(object, "variable");
+	const char *name = json_string_value(json_object_get(from, "name"));
+	const char *value = json_string_value(json_object_get(from, "value"));
+	const char *before = json_string_value(json_object_get(from, "before"));
+	const json_t *words = json_object_get(from, "words");
+	const char *const *list = NULL;
+	size_t n = 0;
+
+	if (!from)
+		return true;
+	struct step_variable *v = arena_alloc(a, sizeof(*v));
+	ret->variable = v;
+	if (!name || (value != NULL) == (words != NULL) ||
+	    (words && (!words_of(a, words, &list, &n) || n == 0)))
+		return false;
+	v->words = (struct names){ .name = arena_array(a, n, sizeof(*v->words.name)), .n = n };
+	for (size_t i = 0; i < n; i++)
+		v->words.name[i] = list[i];
+	v->name = arena_strdup(a, name);
+	v->value = value ? arena_strdup(a, value) : NULL;
+	v->before = before ? arena_strdup(a, before) : NULL;
+	return true;
+}
+
 /* What was saved is what there is to go back to. */
 static bool saved_fits(const struct entry *entry)
 {
@@ -259,7 +293,8 @@ static bool entry_from_json(struct arena *a, const json_t *object, struct entry 
 	if (ret->directory)
 		return true;
 	if (!other_path(a, object, "output", &ret->output) ||
-	    !other_path(a, object, "old", &ret->old) || !first_of(a, object, ret))
+	    !other_path(a, object, "old", &ret->old) || !first_of(a, object, ret) ||
+	    !variable_of(a, object, ret))
 		return false;
 	if (!find_word(saved_names, ARRAY_SIZE(saved_names),
 		       json_string_value(json_object_get(object, "saved")), &saved) ||

@@ -35,6 +35,14 @@ enum step_kind {
 	STEP_COMMAND,
 };
 
+/* What a step sets in GRUB's environment block: the value of a variable, or words in it. */
+struct step_variable {
+	const char *name;
+	const char *value;  /* NULL: @words are added to the one that it has */
+	const char *before; /* the value that @value takes the place of; NULL: it was not set */
+	struct names words;
+};
+
 struct step {
 	enum step_kind kind;
 	const char *why; /* one sentence, for the plan and the history */
@@ -79,6 +87,12 @@ struct step {
 	 * undo refuses then.
 	 */
 	const char *const *regenerate;
+	/*
+	 * @writes is GRUB's environment block, which others write at any time: undo takes just this
+	 * out of it, by itself, whatever else is there by then. One for a file in a plan. NULL: it
+	 * is a file like others.
+	 */
+	const struct step_variable *variable;
 	/* a text that these files have through us only: whether it is gone is looked at after that;
 	 * NULL: nothing is */
 	const char *trace;
@@ -178,7 +192,7 @@ struct change_difference {
 	const char *path;
 	const char *what; /* "was changed since", ... */
 	const char *diff; /* the lines that differ, unified; NULL where there are none to show */
-	bool regenerated; /* undo makes it anew instead of refusing */
+	bool regenerated; /* undo makes it anew, or takes out what is ours, instead of refusing */
 };
 
 struct change_differences {

@@ -92,6 +92,7 @@ static int touch_written(struct change *change, const struct step *step, const c
 		entry->in_place = true;
 		entry->regenerate = step->regenerate;
 		entry->trace = step->trace;
+		entry->variable = step->variable;
 	}
 	return 0;
 }

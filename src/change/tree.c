@@ -91,6 +91,15 @@ bool entry_is(const struct entry_state *a, const struct entry_state *b)
 	return a->node.kind == ROOT_ABSENT;
 }
 
+void entry_sum(struct bytes content, char ret[SHA256_TEXT])
+{
+	struct sha256 sum;
+
+	sha256_start(&sum);
+	sha256_add(&sum, content.data, content.n);
+	sha256_text(&sum, ret);
+}
+
 static int device_of(struct host *host, const char *path, uint64_t *ret)
 {
 	struct root_node node;

@@ -343,13 +343,10 @@ def run_variant(name, variant):
                 elif path.exists():
                     path.unlink()
         for step in trial.get("steps", []):
-            if "argv" in step:
+            if step.get("output"):
                 host.inside(step["regenerate"])
-                if step["output"]:
-                    os.rename(host.top / step["output"], host.top / step["becomes"])
+                os.rename(host.top / step["output"], host.top / step["becomes"])
         problems += differences(before.splitlines(), host.read("boot/grub/grub.cfg").splitlines(), "undone")
-        if "next_entry" in host.read("boot/grub/grubenv"):
-            problems.append("next_entry is left")
         report(name, problems)
 
 
@@ -533,21 +530,17 @@ def later():
 
 
 def armed_again():
-    """GRUB has used its choice up: only the step that makes it is left to do, and the way back leaves what was there."""
+    """GRUB has used its choice up: only the step that makes it is left to do."""
     with tempfile.TemporaryDirectory(prefix="passthru-grub-") as top:
         host = Host(top, {})
         host.generate()
         host.write("boot/initrd.img-%s.passthru" % KERNELS[0], "trial image")
-        before = host.read("boot/grub/grubenv")
-        answer, problems = host.apply(*TRIAL_ARGS)
+        problems = host.apply(*TRIAL_ARGS)[1]
         # what save_env leaves
         host.inside(["grub-editenv", "/boot/grub/grubenv", "set", "next_entry="])
         held = [step.get("holds") for step in host.ask(*TRIAL_ARGS)["steps"]]
         if held[:2] != [None, "yes"] or held[2] == "yes":
             problems.append("to do: %s" % held)
-        host.inside(answer["steps"][-1]["regenerate"])
-        if host.read("boot/grub/grubenv") != before:
-            problems.append("the block is another")
         report("a trial is armed again", problems)
         answer = plan_of({"disk": "virtual/block/dm-3"}, *TRIAL_ARGS, prepare=multipath)
         report("a disk with several paths is a disk", [answer["error"]] if answer["error"] else [])

@@ -10,20 +10,40 @@ MOUNT = {
 }
 
 
-def run(lab):
-    host = lab.fresh("patient", base="permanent")
-    host.power_off()
-
+def undone(lab, host, what):
+    """The host that has ended is taken back from the other system, and starts as before."""
     other = lab.rescue(host.disk)
     other.start()
     other.up()
     other.must("tar -C / -xf /run/lab/program.tar && %s" % MOUNT[lab.name])
-    lab.passthru(other, "--root /mnt undo --yes", 0, "undo with --root")
+    lab.passthru(other, "--root /mnt undo --yes", 0, what)
     other.must("umount -R /mnt")
     other.power_off()
 
     host.start()
     host.up()
-    lab.as_before(host, "undo with --root")
-    lab.normal(host, "the next boot")
+    lab.as_before(host, what)
+    lab.normal(host, what + ": the next boot")
     host.power_off()
+
+
+def without_trial(lab):
+    host = lab.fresh("patient", base="permanent")
+    host.power_off()
+    undone(lab, host, "undo with --root")
+
+
+def used_up(lab):
+    """GRUB has started the trial, and written that into its environment block."""
+    host = lab.fresh("used-up", base="trial")
+    host.reboot()
+    lab.reserved(host, "trial")
+    lab.passthru(host, "confirm", 0, "confirm")
+    host.power_off()
+    undone(lab, host, "undo with --root after a trial")
+
+
+def run(lab):
+    without_trial(lab)
+    if lab.name.startswith("grub-"):
+        used_up(lab)
