@@ -12,11 +12,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #define LINKS_MAX 40
@@ -50,6 +52,26 @@ static int read_xattr(int fd, struct arena *a, const char *name, struct root_xat
 }
 
 /*
+ * Whether the file system has a place for labels. Of a file on FAT a kernel with SELinux tells one
+ * all the same, its own for the whole file system, and one without it tells none; neither would
+ * take it. So a name is asked for that no security module answers (vfs_getxattr()). NFS answers for
+ * the label in use alone (nfs4_xattr_get_nfs4_label()).
+ */
+static bool has_labels(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC)
+		return true;
+	return fgetxattr(fd, "security.passthru", NULL, 0) >= 0 || errno != EOPNOTSUPP;
+}
+
+static bool is_label(const char *name)
+{
+	return str_starts(name, "security.");
+}
+
+/*
  * security.evm is made by the kernel from the inode, and valid for no other; a list of POSIX ACLs
  * is one attribute.
  */
@@ -68,7 +90,7 @@ static int read_xattrs(int fd, struct arena *a, struct root_node *node)
 		count++;
 	node->xattrs = arena_array(a, count, sizeof(*node->xattrs));
 	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1) {
-		if (str_eq(names + i, "security.evm"))
+		if (str_eq(names + i, "security.evm") || (node->no_labels && is_label(names + i)))
 			continue;
 		int error = read_xattr(fd, a, names + i, &node->xattrs[node->n_xattrs]);
 		if (error < 0 && error != -ENODATA)
@@ -88,6 +110,7 @@ static int read_file(struct root *r, struct arena *a, const char *path, struct r
 	/* not every file system has them */
 	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0)
 		node->immutable = flags & (FS_IMMUTABLE_FL | FS_APPEND_FL);
+	node->no_labels = !has_labels(fd);
 	return read_xattrs(fd, a, node);
 }
 
@@ -141,18 +164,25 @@ static const struct root_xattr *find_xattr(const struct root_node *node, const c
 	return NULL;
 }
 
-static bool same_xattrs(const struct root_node *a, const struct root_node *b)
+static bool has_all(const struct root_node *a, const struct root_node *b, bool labels)
 {
-	if (a->n_xattrs != b->n_xattrs)
-		return false;
-	for (size_t i = 0; i < a->n_xattrs; i++) {
-		const struct root_xattr *x = &a->xattrs[i], *y = find_xattr(b, x->name);
+	for (size_t i = 0; i < b->n_xattrs; i++) {
+		const struct root_xattr *x = &b->xattrs[i], *y = find_xattr(a, x->name);
 
+		if (!labels && is_label(x->name))
+			continue;
 		if (!y || x->value.n != y->value.n ||
 		    memcmp(x->value.data, y->value.data, x->value.n) != 0)
 			return false;
 	}
 	return true;
+}
+
+static bool same_xattrs(const struct root_node *a, const struct root_node *b)
+{
+	const bool labels = !a->no_labels && !b->no_labels;
+
+	return has_all(a, b, labels) && has_all(b, a, labels);
 }
 
 bool root_node_same(const struct root_node *a, const struct root_node *b)

@@ -38,6 +38,8 @@ struct root_node {
 	const char *target; /* of a link */
 	struct root_xattr *xattrs;
 	size_t n_xattrs;
+	/* its file system has no place for security.*, so there are none of these in the list */
+	bool no_labels;
 	/* of this boot: they say nothing later */
 	uint64_t device, inode, n_links;
 	bool immutable; /* or append-only: chattr(1) */
@@ -45,7 +47,10 @@ struct root_node {
 
 /* What is there; ROOT_ABSENT, and no error, when nothing is, nor a directory for it. */
 MUST_CHECK int root_node(struct root *r, struct arena *a, const char *path, struct root_node *ret);
-/* Kind, content's size, owner, mode, time of change and extended attributes are the same. */
+/*
+ * Kind, content's size, owner, mode, time of change and extended attributes are the same; labels
+ * count where both can have some.
+ */
 bool root_node_same(const struct root_node *a, const struct root_node *b);
 /*
  * The path without any link in it, in the directories and, with @last, at its end. What does not
