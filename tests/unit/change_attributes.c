@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Extended attributes as file systems have them: labels that a kernel with SELinux tells of files
-// that cannot hold one.
+// that cannot hold one, and access lists that one file system tells twice.
 
 #include "base/root_tree.h"
 #include "tests/change/machine.h"
 
 #include <errno.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -122,10 +124,44 @@ static void test_label_without_a_place(void **state)
 	assert_false(root_node_same(&now, &recorded));
 }
 
+/* New files of the directory get u::rwx u:1000:r-x g::r-x m::r-x o::r-x. */
+static void give_list(const char *directory)
+{
+	const struct {
+		uint32_t version;
+		struct posix_acl_xattr_entry entries[5];
+	} list = { POSIX_ACL_XATTR_VERSION,
+		   { { ACL_USER_OBJ, 7, ACL_UNDEFINED_ID },
+		     { ACL_USER, 5, 1000 },
+		     { ACL_GROUP_OBJ, 5, ACL_UNDEFINED_ID },
+		     { ACL_MASK, 5, ACL_UNDEFINED_ID },
+		     { ACL_OTHER, 5, ACL_UNDEFINED_ID } } };
+
+	assert_int_equal(setxattr(directory, "system.posix_acl_default", &list, sizeof(list), 0),
+			 0);
+}
+
+/* A new file gets the list of its directory, which XFS names twice: gone are both at once. */
+static void test_list_with_two_names(void **state)
+{
+	struct machine *m = *state;
+
+	if (!is_mounted(m, "truncate -s 320M disk && mkfs.xfs -q disk && mount -o loop disk esp"))
+		return;
+	temporary_file(&m->t, "esp/changed", "before\n");
+	give_list(temporary_path(&m->t, "esp"));
+	apply(m);
+	machine_is_file(m, "esp/changed", "after\n");
+	works(m, machine_undo(m, 1));
+	machine_is_file(m, "esp/changed", "before\n");
+	assert_int_equal(listxattr(temporary_path(&m->t, "esp/changed"), NULL, 0), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_label_without_a_place, start, stop),
+		cmocka_unit_test_setup_teardown(test_list_with_two_names, start, stop),
 	};
 
 	can_mount =
