@@ -16,8 +16,8 @@
 #define TRACED_MAX ((size_t)16 * 1024 * 1024)
 
 /*
- * Whether a generated file can be the work of a command of ours that was killed: from this boot, or
- * an earlier one than now, and not later than such a command may run.
+ * Whether a file that commands write in place can be the work of one of ours that was killed: from
+ * this boot, or an earlier one than now, and not later than such a command may run.
  */
 static bool is_ours(const struct change *change, const struct root_node *node)
 {
@@ -36,7 +36,8 @@ static bool is_ours(const struct change *change, const struct root_node *node)
 static bool is_as_left(const struct change *change, const struct entry *entry,
 		       const struct entry_state *now)
 {
-	if (change->state == CHANGE_APPLYING && entry->generated && is_ours(change, &now->node))
+	if (change->state == CHANGE_APPLYING && entry->generated && !entry->noted &&
+	    is_ours(change, &now->node))
 		return true;
 	return entry->after_known && entry_is(now, &entry->after);
 }

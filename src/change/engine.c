@@ -280,6 +280,8 @@ static int act_command(struct work *work, size_t i, struct err *e)
 		error = found_check(change, made, NULL, e);
 	if (error == 0 && made && made->old)
 		error = found_check(change, entry_find(change, made->old), NULL, e);
+	if (error == 0 && made)
+		error = entry_note(change, made, e);
 	return error < 0 || !made ? error : become_end(change, made, step->keep != NULL, e);
 }
 

@@ -48,6 +48,9 @@ struct entry {
 	const struct step_variable *variable; /* in GRUB's environment block, which this is */
 	/* of what is renamed over: what @regenerate writes, and where the old file stays */
 	const char *output, *old;
+	/* what is to become it is in the journal, as @after, before it does: what is neither that
+	 * nor as before is the work of others */
+	bool noted;
 	/* what runs before that, and the file that it makes for it */
 	const char *const *first;
 	const char *staged;
@@ -136,6 +139,8 @@ bool entry_is(const struct entry_state *a, const struct entry_state *b);
 void entry_sum(struct bytes content, char ret[SHA256_TEXT]);
 /* Reads what is there and keeps it. */
 MUST_CHECK int entry_save(const struct change *change, struct entry *entry, struct err *e);
+/* Before entry->output becomes it: its content goes into the journal. */
+MUST_CHECK int entry_note(const struct change *change, struct entry *entry, struct err *e);
 /* Reads what a command left, and keeps it where it is a text. */
 MUST_CHECK int entry_left(const struct change *change, struct entry *entry, struct err *e);
 /* Keeps a text for differences to be shown. */

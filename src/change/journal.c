@@ -109,18 +109,20 @@ static json_t *entry_to_json(const struct entry *entry)
 	if (entry->directory)
 		return json_pack("{s:s, s:b, s:b}", "path", entry->path, "directory", 1, "mounted",
 				 (int)entry->mounted);
-	return json_pack(
-		"{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, s:s*, s:s*, "
-		"s:o*, s:s*, s:o*}",
-		"path", entry->path, "scratch", (int)entry->scratch, "may_go", (int)entry->may_go,
-		"foreign", (int)entry->foreign, "mounted", (int)entry->mounted, "generated",
-		(int)entry->generated, "text", (int)entry->text, "kept", (int)entry->kept, "saved",
-		saved_names[entry->saved], "before", journal_state_to_json(&entry->before), "after",
-		entry->after_known ? journal_state_to_json(&entry->after) : NULL, "regenerate",
-		words_to_json(entry->regenerate), "trace", entry->trace, "output", entry->output,
-		"old", entry->old, "first", entry->first ? words_to_json(entry->first) : NULL,
-		"staged", entry->staged, "variable",
-		entry->variable ? variable_to_json(entry->variable) : NULL);
+	return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s, s:o, s:o*, s:o, s:s*, "
+			 "s:s*, s:s*, "
+			 "s:o*, s:s*, s:o*}",
+			 "path", entry->path, "scratch", (int)entry->scratch, "may_go",
+			 (int)entry->may_go, "foreign", (int)entry->foreign, "mounted",
+			 (int)entry->mounted, "generated", (int)entry->generated, "text",
+			 (int)entry->text, "kept", (int)entry->kept, "noted", (int)entry->noted,
+			 "saved", saved_names[entry->saved], "before",
+			 journal_state_to_json(&entry->before), "after",
+			 entry->after_known ? journal_state_to_json(&entry->after) : NULL,
+			 "regenerate", words_to_json(entry->regenerate), "trace", entry->trace,
+			 "output", entry->output, "old", entry->old, "first",
+			 entry->first ? words_to_json(entry->first) : NULL, "staged", entry->staged,
+			 "variable", entry->variable ? variable_to_json(entry->variable) : NULL);
 }
 
 int journal_save(const struct change *change, struct err *e)
@@ -288,6 +290,7 @@ static bool entry_from_json(struct arena *a, const json_t *object, struct entry 
 			       .foreign = flag_of(object, "foreign"),
 			       .text = flag_of(object, "text"),
 			       .kept = flag_of(object, "kept"),
+			       .noted = flag_of(object, "noted"),
 			       .after_known = after != NULL,
 			       .trace = trace ? arena_strdup(a, trace) : NULL };
 	if (ret->directory)

@@ -172,5 +172,8 @@ int touch_all(struct work *work, struct err *e)
 		if (error < 0)
 			return error;
 	}
+	for (size_t i = 0; i < change->n; i++)
+		change->entries[i].noted =
+			change->entries[i].output && !change->entries[i].in_place;
 	return 0;
 }
