@@ -6,6 +6,7 @@
 // holds by itself, so plain openat() serves there, also on kernels before 5.6.
 
 #include "base/root_dir.h"
+#include "base/root_tree.h"
 #include "base/writer.h"
 
 #include <dirent.h>
@@ -92,23 +93,6 @@ static int open_in(struct root_dir *dir, const char *path, int flags, mode_t mod
 	}
 	how.resolve &= ~(unsigned long long)RESOLVE_NO_SYMLINKS;
 	return open_resolving(dir, path, &how);
-}
-
-static int write_all(int fd, const void *data, size_t n)
-{
-	const char *next = data;
-
-	while (n > 0) {
-		ssize_t done = write(fd, next, n);
-		if (done < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		next += done;
-		n -= (size_t)done;
-	}
-	return 0;
 }
 
 /* Reads to the end, growing the buffer; the caller frees *@ret. */
@@ -308,7 +292,7 @@ static int replace_at(int parent, const char *name, const void *data, size_t n, 
 				      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
-	int error = write_all(fd, data, n);
+	int error = root_write_all(fd, data, n);
 	if (error == 0 && fsync(fd) < 0)
 		error = -errno;
 	if (error == 0 && renameat(parent, temporary, parent, name) < 0)
@@ -481,6 +465,14 @@ static const struct root_ops dir_ops = {
 	.close = dir_close,
 };
 
+static bool has_openat2(const struct root_dir *dir)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	CLEANUP_CLOSE int fd = open_resolving(dir, ".", &how);
+
+	return fd != -ENOSYS;
+}
+
 int root_dir_open(const char *path, bool live, struct root **ret, struct err *e)
 {
 	struct root_dir *dir = calloc(1, sizeof(*dir));
@@ -493,6 +485,14 @@ int root_dir_open(const char *path, bool live, struct root **ret, struct err *e)
 		int error = -errno;
 		free(dir);
 		return err_io(e, error, "opening root %s", path);
+	}
+	if (!live && !has_openat2(dir)) {
+		dir_close(&dir->root);
+		return err_fail(e, -ENOSYS,
+				"this kernel has no openat2(), which came with Linux 5.6, and "
+				"without it a link in %s could lead out of it: take a newer rescue "
+				"system, or run 'chroot %s' and leave --root out",
+				path, path);
 	}
 	*ret = &dir->root;
 	return 0;

@@ -60,7 +60,7 @@ static int sync_named(int parent, const char *name)
 
 /* ---- content ---- */
 
-static int write_all(int fd, const void *data, size_t n)
+int root_write_all(int fd, const void *data, size_t n)
 {
 	for (const char *next = data; n > 0;) {
 		ssize_t done = write(fd, next, n);
@@ -91,7 +91,7 @@ static int copy_all(int from, int to)
 			continue;
 		if (n <= 0)
 			return n < 0 ? -errno : 0;
-		int error = write_all(to, piece, (size_t)n);
+		int error = root_write_all(to, piece, (size_t)n);
 		if (error < 0)
 			return error;
 	}
@@ -100,7 +100,7 @@ static int copy_all(int from, int to)
 static int fill(struct root *r, const struct root_place *place, int fd)
 {
 	if (!place->from)
-		return write_all(fd, place->content.data, place->content.n);
+		return root_write_all(fd, place->content.data, place->content.n);
 	CLEANUP_CLOSE int from = r->ops->open(r, place->from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	return from < 0 ? from : copy_all(from, fd);
 }

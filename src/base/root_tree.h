@@ -96,3 +96,5 @@ MUST_CHECK int root_make_directory(struct root *r, const char *path, mode_t mode
 MUST_CHECK int root_remove_directory(struct root *r, const char *path);
 /* What was written to a file or a directory by others is on the disk after this. */
 MUST_CHECK int root_sync(struct root *r, const char *path);
+/* All @n bytes, in as many calls as that takes. */
+MUST_CHECK int root_write_all(int fd, const void *data, size_t n);

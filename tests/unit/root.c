@@ -8,9 +8,13 @@
 #include "tests/unit/temporary.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 struct fixture {
@@ -429,6 +433,43 @@ static void test_open(void **state)
 	root_close(NULL);
 }
 
+/* ---- old kernels ---- */
+
+/* As before Linux 5.6. Exits with what failed. */
+static void without_openat2(struct fixture *f)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ARRAY_SIZE(filter), filter };
+	struct root *root = NULL;
+	struct err e = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(0);
+	if (root_dir_open(f->t.path, false, &root, &e) != -ENOSYS)
+		_exit(1);
+	if (!strstr(e.text, "Linux 5.6") ||
+	    !strstr(e.text, arena_printf(&f->a, "chroot %s", f->t.path)))
+		_exit(2);
+	_exit(root_dir_open("/", true, &root, &e) < 0 ? 3 : 0);
+}
+
+static void test_old_kernel(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		without_openat2(*state);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, start, stop)
 
 int main(void)
@@ -450,6 +491,7 @@ int main(void)
 		TEST(lock),
 		TEST(renames_elsewhere),
 		TEST(open),
+		TEST(old_kernel),
 	};
 
 	return cmocka_run_group_tests_name("root", tests, NULL, NULL);
