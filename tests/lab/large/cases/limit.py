@@ -69,7 +69,7 @@ def emergency(lab):
     setup(lab, host, "emergency")
     host.must(BROKEN)
     host.post("systemctl reboot")
-    lab.tap.ok(host.says("Emergency Mode"), "emergency: the trial stops there", host.last_words())
+    lab.tap.ok(host.says("You are in emergency mode"), "emergency: the trial stops there", host.last_words())
     restarts(lab, host, "emergency")
     host.must(MENDED)
     lab.passthru(host, "undo --yes", 0, "emergency: undo")
