@@ -118,3 +118,8 @@ wait_for() {
 		sleep 0.05
 	done
 }
+
+# sleeps PID : waits until it is the sleep that it is to become, and its descriptors are open
+sleeps() {
+	wait_for 10 grep -qx sleep "/proc/$1/comm"
+}

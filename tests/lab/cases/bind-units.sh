@@ -93,6 +93,7 @@ systemctl stop lab-raw.service
 systemctl start lab-raw.service
 sleep 300 3<>"/dev/$disk" &
 holder=$!
+sleeps "$holder"
 run passthru bind --stop-units "$nvme"
 is "$status" 1 "a process beside the service refuses all the same"
 is "$(active lab-raw.service)" active "and the service is not stopped for nothing"

@@ -91,11 +91,13 @@ tool mdadm --zero-superblock "/dev/$disk"
 
 sleep 300 3<"/dev/$disk" &
 holder=$!
+sleeps "$holder"
 would "0 true 0" "a process that only reads the disk refuses nothing" "$nvme"
 kill "$holder"
 wait "$holder" 2>/dev/null || true
 sleep 300 3<>"/dev/$disk" &
 holder=$!
+sleeps "$holder"
 refused disk "$nvme" "a process that writes to the disk" "sleep .pid $holder. has dev/$disk open"
 run passthru bind --allow disk "$nvme"
 is "$status $(driver "$nvme")" "0 vfio-pci" "--allow disk takes it from that process"
@@ -132,6 +134,7 @@ would "0 true 0" "--allow display lifts all of that" --allow display "$display"
 # What is never done here is to take it all the same: the kernel may crash.
 sleep 300 3<"/dev/dri/$card" &
 holder=$!
+sleeps "$holder"
 run passthru bind --allow display "$display"
 is "$status" 1 "a display that a process has open is refused"
 says "$err" "sleep .pid $holder. has dev/dri/$card open.*--allow open.*kernel may crash" "and the line says what may follow"
@@ -165,6 +168,7 @@ is "$status $(dump)" "0 $before" "given back when the guest has ended"
 pcm=$(basename "$(find "$pci/devices/$audio/sound/" -name 'pcm*p' | head -n 1)")
 sleep 300 3<>"/dev/snd/$pcm" &
 holder=$!
+sleeps "$holder"
 refused open "$audio" "a process that plays" "sleep .pid $holder. has dev/snd/$pcm open"
 kill "$holder"
 wait "$holder" 2>/dev/null || true

@@ -90,6 +90,7 @@ judge "$display"
 is "$(told display-in-use "$display" | grep -c '\bproc/[0-9]')" 0 "a display that nobody has open: no process is named"
 sleep 60 3<"/dev/dri/$card" &
 holder=$!
+sleeps "$holder"
 judge "$display"
 is "$status $(said display-in-use "$display" verdict)" "1 fail" "a display that a process has open: display-in-use fails"
 tells display-in-use "$display" "sleep.*\b$holder\b|\b$holder\b.*sleep" "a display that a process has open: process and pid are named"

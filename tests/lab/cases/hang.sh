@@ -17,6 +17,7 @@ unbind=$pci/drivers/vfio-pci/unbind
 hold() {
 	run passthru bind --yes "$nic"
 	is "$status $(driver "$nic")" "0 vfio-pci" "$1: the card is with vfio-pci"
+	rm -f "$work/user" # it says of the one before that the card is open
 	vfio_open "$nic" 3600 alone >"$work/user" 2>&1 &
 	user=$!
 	check "$1: a process has it open" wait_for 20 grep -q '^opened' "$work/user"
