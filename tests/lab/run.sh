@@ -87,14 +87,15 @@ boot() {
 	status=0
 	# shellcheck disable=SC2086
 	images=$("$here/image.sh" --kernel "$kernel" $images) || status=$?
-	# Status 4: QEMU crashed, and no case was run.
-	while [ "$status" -eq 0 ] || [ "$status" -eq 4 ] && [ "$tries" -gt 0 ]; do
+	# Status 4: QEMU crashed, and no case was run.  Status 5: it hung with a guest in the guest; that is tried once more.
+	while [ "$status" -eq 0 ] || [ "$status" -ge 4 ] && [ "$tries" -gt 0 ]; do
 		tries=$((tries - 1))
+		[ "$status" -ne 5 ] || tries=0
 		status=0
 		# shellcheck disable=SC2086
 		"$here/machine.sh" --machine "$machine" --kernel "$kernel" \
 			${PASSTHRU_LAB_LOG:+--log "$PASSTHRU_LAB_LOG/console-$kernel-$init-$machine"} "suite$cases" $images || status=$?
-		[ "$status" -eq 4 ] || break
+		[ "$status" -ge 4 ] || break
 	done
 	[ "$status" -eq 0 ] || echo "not ok - $about came to its end (status $status)"
 }
